@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { Because, CommandName } from './commands.ts';
+import { CommandId, Country, CustomerId, EventId, OrderId, PaymentToken, ReceiptId, Reference, Sku, TimerId } from './ids.ts';
+import { Amount, Currency } from './money.ts';
+
+/**
+ * The data of every event: facts in the past tense, immutable. What a stream's name already says (the order, the
+ * SKU, the receipt) is not said again. `version` counts the changes of a schema, from 1.
+ */
+
+/** Quantity of pieces, at least one. */
+export const Quantity = z.int().min(1).max(1_000_000_000);
+
+/** A line of an order as the caller gave it; unitPrice in minor units. */
+export const OrderLine = z.strictObject({
+  sku: Sku,
+  quantity: Quantity,
+  unitPrice: Amount.min(1),
+});
+export type OrderLine = z.infer<typeof OrderLine>;
+
+/** What an answer says besides, when a person gave it (`POST /sagas/:id/resolve`) or when it came after that. */
+const settlement = {
+  /** Set when a person, not the provider, said what happened. */
+  by: z.literal('person').optional(),
+  reference: Reference.optional(),
+  note: z.string().max(2_000).optional(),
+  /** The provider's own answer, learned after a person had given another: recorded and flagged, decides nothing. */
+  late: z.literal(true).optional(),
+};
+
+const answer = <T extends z.ZodRawShape>(shape: T) => z.strictObject({ commandId: CommandId, ...shape });
+const settled = <T extends z.ZodRawShape>(shape: T) => answer({ ...shape, ...settlement });
+
+/** Why a SKU could not be reserved. */
+export const Shortage = z.strictObject({
+  sku: Sku,
+  requested: Quantity,
+  onHand: z.int().min(0),
+  reason: z.enum(['unknown-sku', 'insufficient-stock']),
+});
+export type Shortage = z.infer<typeof Shortage>;
+
+/** The participants, each with its own streams, events and commands. */
+export const Participant = z.enum(['order', 'payment', 'inventory', 'shipping']);
+export type Participant = z.infer<typeof Participant>;
+
+/** What the saga waits for: one command at a time, with the number of asks that counted. */
+export const Outstanding = z.strictObject({ commandId: CommandId, type: CommandName, asks: z.int().min(0) });
+
+/** The saga's context: what it must remember besides the name of its state. */
+export const SagaContext = z.strictObject({
+  /** The last revision heard of each participant's stream. */
+  sequence: z.partialRecord(Participant, z.int().min(0)),
+  outstanding: Outstanding.optional(),
+  /** The timers now set. */
+  askTimer: TimerId.optional(),
+  deadlineTimer: TimerId.optional(),
+  because: Because.optional(),
+  /** True once the customer has asked to cancel. */
+  cancelRequested: z.literal(true).optional(),
+  /** Reasons for which a person should look at this saga. */
+  flags: z.array(z.enum(['deadline', 'asked-often', 'late-answer'])).optional(),
+});
+export type SagaContext = z.infer<typeof SagaContext>;
+
+/** A timer as a duration; who counts it has a clock of its own. */
+export const TimerSet = z.strictObject({ id: TimerId, kind: z.enum(['ask', 'deadline']), afterMs: z.int().min(0) });
+export type TimerSet = z.infer<typeof TimerSet>;
+
+/** A command as `SagaAdvanced` records it: it becomes a message when it is delivered. */
+export const IssuedCommand = z.strictObject({ id: CommandId, type: CommandName, data: z.unknown() });
+
+const sagaAdvanced = z.strictObject({
+  /** What was heard, not its body. `started`: whether the participant's intent was seen when a timer asked. */
+  input: z.strictObject({
+    id: EventId,
+    type: z.string(),
+    stream: z.string(),
+    revision: z.int().min(0),
+    started: z.boolean().optional(),
+  }),
+  machine: z.strictObject({ name: z.literal('order-saga'), version: z.int().min(1) }),
+  state: z.strictObject({ value: z.string(), status: z.enum(['active', 'done']), context: SagaContext }),
+  commands: z.array(IssuedCommand),
+  timers: z.strictObject({ set: z.array(TimerSet), cancelled: z.array(TimerId) }),
+});
+
+/** Schemas of the data of every event, by wire name. */
+export const eventData = {
+  OrderCreated: z.strictObject({
+    customerId: CustomerId.nullable(),
+    currency: Currency,
+    country: Country,
+    paymentToken: PaymentToken,
+    lines: z.array(OrderLine).min(1).max(1_000),
+    total: Amount,
+    /** SHA-256 of the request's canonical body: tells a repeat from another order under the same key. */
+    bodyHash: z.string(),
+  }),
+  OrderCancellationRequested: z.strictObject({}),
+  OrderCompleted: answer({ cancellationRefused: z.boolean() }),
+  OrderCancelled: answer({ because: Because }),
+
+  SagaAdvanced: sagaAdvanced,
+  TimerFired: z.strictObject({ timerId: TimerId, overdue: z.boolean() }),
+  RetryRequested: z.strictObject({ note: z.string().max(2_000).optional() }),
+
+  PaymentStarted: answer({ amount: Amount, currency: Currency, paymentToken: PaymentToken }),
+  PaymentProcessed: settled({ chargeId: Reference, amount: Amount, currency: Currency }),
+  PaymentFailed: settled({ reason: z.string() }),
+  RefundStarted: answer({ chargeId: Reference, amount: Amount, currency: Currency }),
+  PaymentRefunded: settled({
+    amount: Amount,
+    currency: Currency,
+    refundId: Reference.optional(),
+    /** Nothing had been charged: a tombstone, which refuses a late ProcessPayment. */
+    nothing: z.boolean(),
+  }),
+
+  ReservationStarted: answer({
+    /** One take a SKU, with the head revision of its stream when the reservation began (−1: no such stream). */
+    lines: z.array(z.strictObject({ sku: Sku, quantity: Quantity, revision: z.int().min(-1) })),
+  }),
+  InventoryReserved: answer({}),
+  InventoryFailed: answer({ shortages: z.array(Shortage) }),
+  ReleaseStarted: answer({ because: z.enum(['shortage', 'release']), shortages: z.array(Shortage).optional() }),
+  InventoryReleased: answer({ nothing: z.boolean() }),
+
+  ReceiptStarted: z.strictObject({ sku: Sku, quantity: Quantity, revision: z.int().min(-1) }),
+  StockReceived: z.strictObject({ receiptId: ReceiptId, quantity: Quantity, onHand: z.int().min(0) }),
+  StockTaken: z.strictObject({ orderId: OrderId, quantity: Quantity, onHand: z.int().min(0) }),
+  /** Quantity 0: nothing had been taken; it stands there so that a taker that was paused stops. */
+  StockReturned: z.strictObject({ orderId: OrderId, quantity: z.int().min(0), onHand: z.int().min(0) }),
+
+  ShipmentStarted: answer({ country: Country }),
+  OrderShipped: settled({ shipmentId: Reference }),
+  ShippingFailed: settled({ reason: z.string() }),
+  ShipmentCancellationStarted: answer({}),
+  ShipmentCancelled: settled({ nothing: z.boolean() }),
+  ShipmentCancellationRefused: settled({ reason: z.string() }),
+} as const;
+
+/** The wire name of an event. */
+export type EventType = keyof typeof eventData;
+
+/** The data of an event, by wire name. */
+export type EventData = { [T in EventType]: z.infer<(typeof eventData)[T]> };
+
+/** An event that is yet to be stored: its wire name and its data. */
+export type DomainEvent<T extends EventType = EventType> = {
+  [K in T]: { readonly type: K; readonly data: EventData[K] };
+}[T];

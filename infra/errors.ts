@@ -1,0 +1,41 @@
+/** Errors that carry data and a verdict. Whatever else is thrown in a handler is the fault of its message. */
+
+/** An append expected another revision than it found. Load again and decide again. */
+export class ConflictError extends Error {
+  override readonly name = 'ConflictError';
+  readonly code = 'conflict';
+  readonly stream: string;
+  readonly expected: number;
+  readonly actual: number;
+  constructor(stream: string, expected: number, actual: number) {
+    super(`${stream}: expected revision ${expected}, found ${actual}`);
+    this.stream = stream;
+    this.expected = expected;
+    this.actual = actual;
+  }
+}
+
+/**
+ * The log, a store or the broker cannot be reached, or cannot be trusted any more. It belongs to no message: the
+ * group that meets it stops at its place and tries again without counting. The outcome of what was asked is unknown.
+ */
+export class UnavailableError extends Error {
+  override readonly name = 'UnavailableError';
+  readonly code = 'unavailable';
+}
+
+/** A record or message of a version that this build does not know: report not ready, leave the groups, exit. */
+export class UnknownVersionError extends Error {
+  override readonly name = 'UnknownVersionError';
+  readonly code = 'unknown-version';
+}
+
+/** Something that starts cannot: the message says what happened, where, and what to do. Exit code 1. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly code: string;
+  constructor(code: string, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

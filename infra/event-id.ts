@@ -1,0 +1,26 @@
+import { hash } from 'node:crypto';
+import type { CommandId, EventId, TimerId } from '@recourse/contracts/ids';
+
+/**
+ * A UUIDv5 (RFC 9562, section 5.5) of a name within a namespace. `node:crypto` hashes in one call here: ten times
+ * as fast as the `uuid` package, and this runs some thirty times an order.
+ */
+export const uuidV5 = (namespace: string, name: string): string => {
+  const digest = hash('sha1', Buffer.concat([Buffer.from(namespace.replaceAll('-', ''), 'hex'), Buffer.from(name)]), 'hex');
+  const variant = '89ab'[Number.parseInt(digest[16]!, 16) & 3];
+  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
+};
+
+/**
+ * The id of an event: UUIDv5 of what caused it (the namespace), its index among what that caused, its type and its
+ * data. The same cause decides the same events, so a repeat has the same ids; other data never hides behind them.
+ */
+export const eventId = (causation: string, index: number, type: string, data: unknown): EventId =>
+  uuidV5(causation, `${index}:${type}:${JSON.stringify(data)}`) as EventId;
+
+/** The id of a command: of the input that caused it, its index, and its type and data; not of any state's name. */
+export const commandId = (inputId: string, index: number, type: string, data: unknown): CommandId =>
+  uuidV5(inputId, `command:${index}:${type}:${JSON.stringify(data)}`) as CommandId;
+
+/** The id of a timer: of the input that set it, and its kind. */
+export const timerId = (inputId: string, kind: string): TimerId => uuidV5(inputId, `timer:${kind}`) as TimerId;
