@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { Because, CommandName } from './commands.ts';
-import { CommandId, Country, CustomerId, EventId, OrderId, PaymentToken, ReceiptId, Reference, Sku, TimerId } from './ids.ts';
+import {
+  CommandId,
+  Country,
+  CustomerId,
+  EventId,
+  OrderId,
+  PaymentToken,
+  ReceiptId,
+  Reference,
+  Sku,
+  TimerId,
+} from './ids.ts';
 import { Amount, Currency } from './money.ts';
 
 /**
@@ -65,7 +76,11 @@ export const SagaContext = z.strictObject({
 export type SagaContext = z.infer<typeof SagaContext>;
 
 /** A timer as a duration; who counts it has a clock of its own. */
-export const TimerSet = z.strictObject({ id: TimerId, kind: z.enum(['ask', 'deadline']), afterMs: z.int().min(0) });
+export const TimerSet = z.strictObject({
+  id: TimerId,
+  kind: z.enum(['ask', 'deadline']),
+  afterMs: z.int().min(0),
+});
 export type TimerSet = z.infer<typeof TimerSet>;
 
 /** A command as `SagaAdvanced` records it: it becomes a message when it is delivered. */
@@ -124,7 +139,10 @@ export const eventData = {
   }),
   InventoryReserved: answer({}),
   InventoryFailed: answer({ shortages: z.array(Shortage) }),
-  ReleaseStarted: answer({ because: z.enum(['shortage', 'release']), shortages: z.array(Shortage).optional() }),
+  ReleaseStarted: answer({
+    because: z.enum(['shortage', 'release']),
+    shortages: z.array(Shortage).optional(),
+  }),
   InventoryReleased: answer({ nothing: z.boolean() }),
 
   ReceiptStarted: z.strictObject({ sku: Sku, quantity: Quantity, revision: z.int().min(-1) }),

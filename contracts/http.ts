@@ -2,7 +2,18 @@ import { z } from 'zod';
 import { CommandName } from './commands.ts';
 import { CloudEvent } from './envelope.ts';
 import { OrderLine, Quantity, Shortage } from './events.ts';
-import { CommandId, Country, CustomerId, EventId, OrderId, PaymentToken, ReceiptId, Reference, Sku, TimerId } from './ids.ts';
+import {
+  CommandId,
+  Country,
+  CustomerId,
+  EventId,
+  OrderId,
+  PaymentToken,
+  ReceiptId,
+  Reference,
+  Sku,
+  TimerId,
+} from './ids.ts';
 import { Amount, Currency } from './money.ts';
 
 /** What the HTTP API takes and gives. `/openapi.json` is made of these. */
@@ -11,7 +22,10 @@ import { Amount, Currency } from './money.ts';
 const Time = z.iso.datetime().meta({ examples: ['2026-01-31T12:00:00.000Z'] });
 
 /** A place in the log: opaque, and it sorts. */
-export const Position = z.string().regex(/^\d{16}$/).meta({ id: 'Position', description: 'Opaque; sorts.' });
+export const Position = z
+  .string()
+  .regex(/^\d{16}$/)
+  .meta({ id: 'Position', description: 'Opaque; sorts.' });
 
 /** Writes a position for readers. */
 export const formatPosition = (position: number): string => String(position).padStart(16, '0');
@@ -94,7 +108,10 @@ const listOf = <T extends z.ZodType>(item: T, name: string) =>
 export const OrderList = listOf(OrderSummary, 'OrderList');
 export type OrderList = z.infer<typeof OrderList>;
 
-const page = { limit: z.coerce.number().int().min(1).max(500).default(50), cursor: z.string().max(200).optional() };
+const page = {
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.string().max(200).optional(),
+};
 
 /** The query of `GET /orders`; `from` inclusive, `to` exclusive, by the time of creation; newest first. */
 export const OrderListQuery = z.strictObject({
@@ -191,7 +208,9 @@ export const SagaListQuery = z.strictObject({
 export type SagaListQuery = z.infer<typeof SagaListQuery>;
 
 /** `GET /sagas/:id/history`: every event of the order's streams, in the order of the log. */
-export const History = z.strictObject({ sagaId: OrderId, events: z.array(CloudEvent) }).meta({ id: 'History' });
+export const History = z
+  .strictObject({ sagaId: OrderId, events: z.array(CloudEvent) })
+  .meta({ id: 'History' });
 export type History = z.infer<typeof History>;
 
 /** `GET /orders/:id/cancel-preview`. */
@@ -208,7 +227,9 @@ export const CancelPreview = z
 export type CancelPreview = z.infer<typeof CancelPreview>;
 
 /** The body of `POST /sagas/:id/retry`. */
-export const RetryRequest = z.strictObject({ note: z.string().max(2_000).optional() }).meta({ id: 'RetryRequest' });
+export const RetryRequest = z
+  .strictObject({ note: z.string().max(2_000).optional() })
+  .meta({ id: 'RetryRequest' });
 
 /** The body of `POST /sagas/:id/resolve`: what a person found out about an act outside. */
 export const ResolveRequest = z
@@ -272,7 +293,9 @@ export const DeadLetterList = z
 export type DeadLetterList = z.infer<typeof DeadLetterList>;
 
 /** The body of `POST /dead-letters/:id/discard`. */
-export const DiscardRequest = z.strictObject({ note: z.string().min(1).max(2_000) }).meta({ id: 'DiscardRequest' });
+export const DiscardRequest = z
+  .strictObject({ note: z.string().min(1).max(2_000) })
+  .meta({ id: 'DiscardRequest' });
 
 /** `GET /ledger`: three comparisons at one position. */
 export const Ledger = z

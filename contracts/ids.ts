@@ -36,7 +36,9 @@ const printable = (max: number) =>
     .regex(/^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}]+$/u, { error: 'must be printable characters' });
 
 /** A stock-keeping unit as the shop writes it: 1–64 printable characters. */
-export const Sku = printable(64).brand('Sku').meta({ id: 'Sku', examples: ['85123A'] });
+export const Sku = printable(64)
+  .brand('Sku')
+  .meta({ id: 'Sku', examples: ['85123A'] });
 export type Sku = z.infer<typeof Sku>;
 
 /** A country as the shop writes it (a name or a code): 1–64 printable characters. */

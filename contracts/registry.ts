@@ -61,9 +61,10 @@ const entriesOf = <K extends string, V>(record: Record<K, V>) => Object.entries(
 
 /** Every type on the wire. Versions start at 1 and grow when a schema changes. */
 export const registry = new Map<string, Registered>([
-  ...entriesOf(eventTopics).map(
-    ([type, topic]): [string, Registered] => [type, { kind: 'event', topic, version: 1, schema: eventData[type] }],
-  ),
+  ...entriesOf(eventTopics).map(([type, topic]): [string, Registered] => [
+    type,
+    { kind: 'event', topic, version: 1, schema: eventData[type] },
+  ]),
   ...entriesOf(addressee).map(([type, participant]): [string, Registered] => [
     type,
     { kind: 'command', topic: `${participant}.commands`, version: 1, schema: commandData[type] },
@@ -73,6 +74,7 @@ export const registry = new Map<string, Registered>([
 /** The entry of a type. Throws on a type that this version of Recourse does not know. */
 export const registered = (type: string): Registered => {
   const entry = registry.get(type);
-  if (entry === undefined) throw new Error(`unknown type ${type}: this version of Recourse has no schema for it`);
+  if (entry === undefined)
+    throw new Error(`unknown type ${type}: this version of Recourse has no schema for it`);
   return entry;
 };

@@ -9,7 +9,8 @@ export type OrderCategory = 'order' | 'saga' | 'saga-input' | 'payment' | 'inven
 export type StreamName = `${OrderCategory}-${OrderId}` | `stock-${Sku}` | `receipt-${ReceiptId}`;
 
 /** The stream of one order in a category. */
-export const orderStream = (category: OrderCategory, orderId: OrderId): StreamName => `${category}-${orderId}`;
+export const orderStream = (category: OrderCategory, orderId: OrderId): StreamName =>
+  `${category}-${orderId}`;
 
 /** The stream of one SKU's stock. */
 export const stockStream = (sku: Sku): StreamName => `stock-${sku}`;

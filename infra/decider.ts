@@ -1,19 +1,19 @@
-import type { DomainEvent, EventType } from '@recourse/contracts/events';
+import type { DomainEvent } from '@recourse/contracts/events';
 import type { OrderId } from '@recourse/contracts/ids';
 import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
 import { LRUCache } from 'lru-cache';
 import { ConflictError } from './errors.ts';
-import { eventId } from './event-id.ts';
+import { stamp } from './event-id.ts';
 import { type EventLog, noStream, type RecordedEvent } from './ports/event-log.ts';
 
 /**
  * The pure core of a service. `decide` says what a command makes of a state: events, or none where it has been
  * answered already; it throws only on bugs. `evolve` folds one event. Neither knows time, chance or the world.
  */
-export type Decider<State, Command, Type extends EventType> = {
+export type Decider<State, Command, Event extends DomainEvent> = {
   readonly initial: State;
-  decide(command: Command, state: State): readonly DomainEvent<Type>[];
-  evolve(state: State, event: DomainEvent<Type>): State;
+  decide(command: Command, state: State): readonly Event[];
+  evolve(state: State, event: Event): State;
 };
 
 /** A state and the revision of the stream that it was folded to. */
@@ -26,20 +26,26 @@ const conflictsMax = 10;
  * The shell of a decider: load, fold, decide, append, over one stream an order. Keeps the states of the orders last
  * touched; a conflict forgets the state, so stale memory cannot append.
  */
-export const deciderStore = <State, Command, Type extends EventType>(
+export const deciderStore = <State, Command, Event extends DomainEvent>(
   log: EventLog,
   category: OrderCategory,
-  decider: Decider<State, Command, Type>,
+  decider: Decider<State, Command, Event>,
   { cachedMax = 4_096 }: { readonly cachedMax?: number } = {},
 ) => {
   const cache = new LRUCache<OrderId, Loaded<State>>({ max: cachedMax });
 
+  /** A category's streams hold the events of its decider, and no others. */
+  const asEvent = (record: RecordedEvent) => record as unknown as Event;
+
   const load = async (orderId: OrderId): Promise<Loaded<State>> => {
     const known = cache.get(orderId);
     if (known !== undefined) return known;
-    const records = (await log.readStream(orderStream(category, orderId))) as readonly RecordedEvent<Type>[];
+    const records = await log.readStream(orderStream(category, orderId));
     const loaded = {
-      state: records.reduce<State>((state, record) => decider.evolve(state, record), decider.initial),
+      state: records.reduce<State>(
+        (state, record) => decider.evolve(state, asEvent(record)),
+        decider.initial,
+      ),
       revision: records.at(-1)?.revision ?? noStream,
     };
     cache.set(orderId, loaded);
@@ -50,16 +56,11 @@ export const deciderStore = <State, Command, Type extends EventType>(
   const append = async (
     orderId: OrderId,
     loaded: Loaded<State>,
-    events: readonly DomainEvent<Type>[],
+    events: readonly Event[],
     causation: string,
   ): Promise<Loaded<State>> => {
     if (events.length === 0) return loaded;
-    const stamped = events.map((event, index) => ({
-      ...event,
-      id: eventId(causation, index, event.type, event.data),
-      correlation: orderId,
-      causation,
-    }));
+    const stamped = stamp(events, orderId, causation);
     try {
       const { revision } = await log.append(orderStream(category, orderId), loaded.revision, stamped);
       const next = {
@@ -97,6 +98,6 @@ export const deciderStore = <State, Command, Type extends EventType>(
 };
 
 /** The shell of a decider, as `deciderStore` makes it. */
-export type DeciderStore<State, Command, Type extends EventType> = ReturnType<
-  typeof deciderStore<State, Command, Type>
+export type DeciderStore<State, Command, Event extends DomainEvent> = ReturnType<
+  typeof deciderStore<State, Command, Event>
 >;

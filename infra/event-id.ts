@@ -1,12 +1,18 @@
 import { hash } from 'node:crypto';
+import type { DomainEvent } from '@recourse/contracts/events';
 import type { CommandId, EventId, TimerId } from '@recourse/contracts/ids';
+import type { NewEvent } from './ports/event-log.ts';
 
 /**
  * A UUIDv5 (RFC 9562, section 5.5) of a name within a namespace. `node:crypto` hashes in one call here: ten times
  * as fast as the `uuid` package, and this runs some thirty times an order.
  */
 export const uuidV5 = (namespace: string, name: string): string => {
-  const digest = hash('sha1', Buffer.concat([Buffer.from(namespace.replaceAll('-', ''), 'hex'), Buffer.from(name)]), 'hex');
+  const digest = hash(
+    'sha1',
+    Buffer.concat([Buffer.from(namespace.replaceAll('-', ''), 'hex'), Buffer.from(name)]),
+    'hex',
+  );
   const variant = '89ab'[Number.parseInt(digest[16]!, 16) & 3];
   return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
 };
@@ -23,4 +29,14 @@ export const commandId = (inputId: string, index: number, type: string, data: un
   uuidV5(inputId, `command:${index}:${type}:${JSON.stringify(data)}`) as CommandId;
 
 /** The id of a timer: of the input that set it, and its kind. */
-export const timerId = (inputId: string, kind: string): TimerId => uuidV5(inputId, `timer:${kind}`) as TimerId;
+export const timerId = (inputId: string, kind: string): TimerId =>
+  uuidV5(inputId, `timer:${kind}`) as TimerId;
+
+/** Gives events, decided together for one cause, what they need to be appended. */
+export const stamp = (events: readonly DomainEvent[], correlation: string, causation: string): NewEvent[] =>
+  events.map((event, index) => ({
+    ...event,
+    id: eventId(causation, index, event.type, event.data),
+    correlation,
+    causation,
+  }));

@@ -1,7 +1,7 @@
-import type { Topic } from '@recourse/contracts/registry';
-import type { EventData, EventType } from '@recourse/contracts/events';
 import type { CommandData, CommandName } from '@recourse/contracts/commands';
+import type { EventData, EventType } from '@recourse/contracts/events';
 import type { CommandId, EventId, OrderId } from '@recourse/contracts/ids';
+import type { Topic } from '@recourse/contracts/registry';
 import type { Subscription } from './event-log.ts';
 
 type Carried = {
@@ -21,12 +21,22 @@ type Carried = {
 
 /** An event on its way. */
 export type EventMessage<T extends EventType = EventType> = {
-  [K in T]: Carried & { readonly kind: 'event'; readonly type: K; readonly id: EventId; readonly data: EventData[K] };
+  [K in T]: Carried & {
+    readonly kind: 'event';
+    readonly type: K;
+    readonly id: EventId;
+    readonly data: EventData[K];
+  };
 }[T];
 
 /** A command on its way; `stream` and `revision` are those of the SagaAdvanced that issued it, which caused it. */
 export type CommandMessage<T extends CommandName = CommandName> = {
-  [K in T]: Carried & { readonly kind: 'command'; readonly type: K; readonly id: CommandId; readonly data: CommandData[K] };
+  [K in T]: Carried & {
+    readonly kind: 'command';
+    readonly type: K;
+    readonly id: CommandId;
+    readonly data: CommandData[K];
+  };
 }[T];
 
 /** What the broker carries. */
@@ -70,7 +80,11 @@ export type ParkedMessage = {
 /** Dead letters, for people. */
 export interface DeadLetters {
   /** Dead letters in the order of their positions, after a cursor (the id of the last one seen). */
-  list(options: { readonly after?: string; readonly max: number; readonly key?: OrderId }): Promise<readonly ParkedMessage[]>;
+  list(options: {
+    readonly after?: string;
+    readonly max: number;
+    readonly key?: OrderId;
+  }): Promise<readonly ParkedMessage[]>;
   get(id: string): Promise<ParkedMessage | undefined>;
   /** Tries it again now; those behind it follow in order. False where there is no such dead letter. */
   redrive(id: string): Promise<boolean>;
