@@ -56,13 +56,25 @@ export type Shortage = z.infer<typeof Shortage>;
 export const Participant = z.enum(['order', 'payment', 'inventory', 'shipping']);
 export type Participant = z.infer<typeof Participant>;
 
-/** What the saga waits for: one command at a time, with the number of asks that counted. */
-export const Outstanding = z.strictObject({ commandId: CommandId, type: CommandName, asks: z.int().min(0) });
+/** Why a person should look at a saga. */
+export const SagaFlag = z.enum(['deadline', 'asked-often', 'late-answer']);
+export type SagaFlag = z.infer<typeof SagaFlag>;
+
+/** What the saga waits for: one command at a time. */
+export const Outstanding = z.strictObject({
+  commandId: CommandId,
+  type: CommandName,
+  /** How often it was asked again because no answer came, although the participant had begun. */
+  asks: z.int().min(0),
+  /** The participant has not begun: the command is still queued, and asked again at the longest interval only. */
+  queued: z.literal(true).optional(),
+});
+export type Outstanding = z.infer<typeof Outstanding>;
 
 /** The saga's context: what it must remember besides the name of its state. */
 export const SagaContext = z.strictObject({
-  /** The last revision heard of each participant's stream. */
-  sequence: z.partialRecord(Participant, z.int().min(0)),
+  /** The last revision heard of each stream of the order. */
+  sequence: z.partialRecord(z.enum([...Participant.options, 'saga-input']), z.int().min(0)),
   outstanding: Outstanding.optional(),
   /** The timers now set. */
   askTimer: TimerId.optional(),
@@ -71,7 +83,7 @@ export const SagaContext = z.strictObject({
   /** True once the customer has asked to cancel. */
   cancelRequested: z.literal(true).optional(),
   /** Reasons for which a person should look at this saga. */
-  flags: z.array(z.enum(['deadline', 'asked-often', 'late-answer'])).optional(),
+  flags: z.array(SagaFlag).optional(),
 });
 export type SagaContext = z.infer<typeof SagaContext>;
 

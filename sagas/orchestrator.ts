@@ -1,0 +1,133 @@
+import type { OrderId } from '@recourse/contracts/ids';
+import { addressee } from '@recourse/contracts/registry';
+import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
+import { ConflictError } from '@recourse/infra/errors';
+import { stamp } from '@recourse/infra/event-id';
+import type { ConsumerGroup, Message } from '@recourse/infra/ports/broker';
+import { type EventLog, noStream, type RecordedEvent } from '@recourse/infra/ports/event-log';
+import { LRUCache } from 'lru-cache';
+import {
+  accepted,
+  hears,
+  type OrderFacts,
+  type SagaInput,
+  type SagaState,
+  type SagaTimes,
+  step,
+} from './step.ts';
+
+/** A saga in memory: what OrderCreated said, where it stands, and the revision of its stream. */
+type Known = { readonly facts: OrderFacts; readonly state: SagaState; readonly revision: number };
+
+/** How often an input is heard anew after a conflict before its message is tried again as a whole. */
+const conflictsMax = 10;
+
+/** What the orchestrator needs; `times` as in `SagaTimes`. */
+export type OrchestratorOptions = {
+  readonly log: EventLog;
+  readonly times: SagaTimes;
+  /** Sagas kept in memory; an ended one is forgotten at once. */
+  readonly cachedMax?: number;
+};
+
+/**
+ * The shell around the saga: event in, ONE append out. It hears the order's events, and timers and people by
+ * `saga.inputs`; it alone writes `saga-<id>`. Commands travel inside SagaAdvanced.
+ */
+export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOptions) => {
+  const cache = new LRUCache<OrderId, Known>({ max: cachedMax });
+
+  const handle = async (message: Message): Promise<void> => {
+    if (message.kind !== 'event' || !hears(message.type)) return;
+    for (let conflicts = 0; ; conflicts += 1) {
+      try {
+        return await hearMessage(message.key, inputOf(message));
+      } catch (error) {
+        cache.delete(message.key);
+        if (!(error instanceof ConflictError) || conflicts >= conflictsMax) throw error;
+      }
+    }
+  };
+
+  const hearMessage = async (orderId: OrderId, input: SagaInput): Promise<void> => {
+    let saga = cache.get(orderId) ?? (await load(log, orderId, input));
+    if (asks(input.type)) {
+      const told = await hearWhatIsThere(orderId, saga);
+      saga = told.saga;
+      input = { ...input, started: told.started };
+    }
+    saga = await hear(orderId, saga, input);
+    if (saga.state.status === 'done') cache.delete(orderId);
+    else cache.set(orderId, saga);
+  };
+
+  /** Steps and appends; the same saga where the input means nothing. */
+  const hear = async (orderId: OrderId, saga: Known, input: SagaInput): Promise<Known> => {
+    const data = step(orderId, saga.state, input, saga.facts, times);
+    if (data === undefined) return saga;
+    const { revision } = await log.append(
+      orderStream('saga', orderId),
+      saga.revision,
+      stamp([{ type: 'SagaAdvanced', data }], orderId, input.id),
+    );
+    return { ...saga, state: data.state, revision };
+  };
+
+  /**
+   * Messages are hints, the log is the truth: before each ask, hear what stands in the participant's stream behind
+   * the last revision heard, and see whether it has begun on the outstanding command.
+   */
+  const hearWhatIsThere = async (orderId: OrderId, saga: Known) => {
+    const { outstanding } = saga.state.context;
+    const category = outstanding === undefined ? 'order' : addressee[outstanding.type];
+    const records = await log.readStream(orderStream(category, orderId));
+    let heard = saga;
+    for (const record of records) {
+      if (hears(record.type)) heard = await hear(orderId, heard, { ...record, category });
+    }
+    return {
+      saga: heard,
+      started: records.some(
+        (record) => outstanding !== undefined && commandOf(record) === outstanding.commandId,
+      ),
+    };
+  };
+
+  const group: ConsumerGroup = {
+    group: 'orchestrator',
+    topics: ['order.events', 'payment.events', 'inventory.events', 'shipping.events', 'saga.inputs'],
+    handle,
+  };
+  return {
+    group,
+    /** Forgets all: after a change of owner memory is not to be trusted. */ forget: () => cache.clear(),
+  };
+};
+
+/** Timers and people ask again, after a look into the log. */
+const asks = (type: string) => type === 'TimerFired' || type === 'RetryRequested';
+
+const commandOf = (record: RecordedEvent) => (record.data as { commandId?: string }).commandId;
+
+const inputOf = (message: Extract<Message, { kind: 'event' }>): SagaInput => ({
+  id: message.id,
+  type: message.type,
+  category: message.stream.slice(0, -(message.key.length + 1)) as OrderCategory,
+  revision: message.revision,
+  data: message.data,
+});
+
+/** Folds a saga from the log: its last SagaAdvanced is its state. */
+const load = async (log: EventLog, orderId: OrderId, input: SagaInput): Promise<Known> => {
+  const [last] = await log.readStream(orderStream('saga', orderId), { direction: 'backwards', max: 1 });
+  const facts = input.type === 'OrderCreated' ? (input.data as OrderFacts) : await factsOf(log, orderId);
+  if (last === undefined) return { facts, state: accepted, revision: noStream };
+  return { facts, state: (last as RecordedEvent<'SagaAdvanced'>).data.state, revision: last.revision };
+};
+
+const factsOf = async (log: EventLog, orderId: OrderId): Promise<OrderFacts> => {
+  const [created] = await log.readStream(orderStream('order', orderId), { max: 1 });
+  if (created?.type !== 'OrderCreated')
+    throw new Error(`order-${orderId}: no OrderCreated, but its saga was spoken to`);
+  return created.data;
+};

@@ -1,0 +1,244 @@
+import type { CommandData, CommandName } from '@recourse/contracts/commands';
+import type { EventData, SagaContext, TimerSet } from '@recourse/contracts/events';
+import type { EventId, OrderId, TimerId } from '@recourse/contracts/ids';
+import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
+import { commandId, timerId } from '@recourse/infra/event-id';
+import { type AnyActorScope, createActor } from 'xstate';
+import { orderSagaV1, type SagaAction, type SagaEvent, withFlag } from './machine.ts';
+
+/** What the saga knows of its order, from OrderCreated; the state does not repeat it. */
+export type OrderFacts = EventData['OrderCreated'];
+
+/** The data of a SagaAdvanced: one step, whole. */
+export type Advance = EventData['SagaAdvanced'];
+
+/** Where a saga stands, as SagaAdvanced keeps it. */
+export type SagaState = Advance['state'];
+
+/** An event on its way into the saga: from which of the order's streams, and where it stands there. */
+export type SagaInput = {
+  readonly id: EventId;
+  readonly type: string;
+  readonly category: OrderCategory;
+  readonly revision: number;
+  readonly data: unknown;
+  /** For a timer or a retry: whether the intent of the outstanding command stands in the participant's stream. */
+  readonly started?: boolean;
+};
+
+/** How long to wait: the delays after which a command is asked again, one for each turn, and an order's deadline. */
+export type SagaTimes = { readonly askDelaysMs: readonly number[]; readonly deadlineMs: number };
+
+/** A saga before its first step. */
+export const accepted: SagaState = { value: 'accepted', status: 'active', context: { sequence: {} } };
+
+const machine = { name: 'order-saga', version: 1 } as const;
+
+/** One inert scope for all transitions: making one for each costs nine times the transition itself (xstate #5331). */
+const executed: SagaAction[] = [];
+const scope = (() => {
+  const self = createActor(orderSagaV1);
+  const nothing = () => {};
+  const inert = {
+    self,
+    id: '',
+    sessionId: '',
+    logger: nothing,
+    defer: nothing,
+    emit: nothing,
+    stopChild: nothing,
+  };
+  const actionExecutor = (action: unknown) => void executed.push(action as SagaAction);
+  return { ...inert, system: self.system, actionExecutor } as unknown as AnyActorScope;
+})();
+
+/** Hears one event in the chart: the next state's name, status and context, and the actions, or nothing if ignored. */
+const transition = (state: SagaState, event: SagaEvent) => {
+  executed.length = 0;
+  const before = orderSagaV1.resolveState({
+    value: state.value as never,
+    context: state.context,
+    status: state.status,
+  });
+  const after = orderSagaV1.transition(before, event, scope as never);
+  if (after === before && executed.length === 0) return undefined;
+  return {
+    value: after.value as string,
+    status: after.status === 'done' ? ('done' as const) : ('active' as const),
+    context: after.context,
+    actions: executed.slice(),
+  };
+};
+
+/**
+ * Hears one input: the whole of what follows from it, or `undefined` where it is not newer than what was heard from
+ * its stream, or means nothing in this state. Pure: the same state and input give the same advance, ids included.
+ */
+export const step = (
+  orderId: OrderId,
+  state: SagaState,
+  input: SagaInput,
+  facts: OrderFacts,
+  times: SagaTimes,
+): Advance | undefined => {
+  if (state.status === 'done' || input.revision <= (state.context.sequence[input.category as never] ?? -1))
+    return undefined;
+  const heard = input.type === 'TimerFired' ? timerEvent(state.context, input) : toSagaEvent(input);
+  if (heard === undefined) return undefined;
+  if (isLate(input.data)) return advance(orderId, input, flaggedLate(state), [], { set: [], cancelled: [] });
+  const next = transition(state, heard);
+  if (next === undefined) return undefined;
+  return settle(orderId, state, input, facts, times, next);
+};
+
+/** Gives what the chart named its ids and data: commands, the timers that ask again, the deadline. */
+const settle = (
+  orderId: OrderId,
+  before: SagaState,
+  input: SagaInput,
+  facts: OrderFacts,
+  times: SagaTimes,
+  next: NonNullable<ReturnType<typeof transition>>,
+): Advance => {
+  const commands: Advance['commands'] = [];
+  const set: TimerSet[] = [];
+  const cancelled: TimerId[] = [];
+  const context = { ...next.context };
+
+  const waitForAnswer = (afterMs: number) => {
+    if (context.askTimer !== undefined && !isTimerFired(input, context.askTimer))
+      cancelled.push(context.askTimer);
+    context.askTimer = timerId(input.id, 'ask');
+    set.push({ id: context.askTimer, kind: 'ask', afterMs });
+  };
+  const issue = (
+    type: CommandName,
+    id = commandId(input.id, commands.length, type, dataOf(type, facts, context)),
+  ) => {
+    commands.push({ id, type, data: dataOf(type, facts, context) });
+    return id;
+  };
+  const turn = (asks: number) => times.askDelaysMs[Math.min(asks, times.askDelaysMs.length - 1)]!;
+
+  for (const action of next.actions) {
+    switch (action.type) {
+      case 'ask':
+        context.outstanding = {
+          commandId: issue(action.params.command),
+          type: action.params.command,
+          asks: 0,
+        };
+        waitForAnswer(turn(0));
+        break;
+      case 'askAgain':
+        issue(context.outstanding!.type, context.outstanding!.commandId);
+        waitForAnswer(
+          turn(action.params.wait === 'longest' ? Number.POSITIVE_INFINITY : context.outstanding!.asks),
+        );
+        break;
+      case 'waitLonger':
+        waitForAnswer(turn(Number.POSITIVE_INFINITY));
+        break;
+    }
+  }
+  if (before.value === 'accepted') {
+    context.deadlineTimer = timerId(input.id, 'deadline');
+    set.push({ id: context.deadlineTimer, kind: 'deadline', afterMs: times.deadlineMs });
+  }
+  if (next.status === 'done') {
+    for (const timer of [context.askTimer, context.deadlineTimer])
+      if (timer !== undefined) cancelled.push(timer);
+    delete context.askTimer;
+    delete context.deadlineTimer;
+    delete context.outstanding;
+  } else if (isTimerFired(input, context.deadlineTimer)) {
+    delete context.deadlineTimer;
+  }
+  return advance(orderId, input, { value: next.value, status: next.status, context }, commands, {
+    set,
+    cancelled,
+  });
+};
+
+const advance = (
+  orderId: OrderId,
+  input: SagaInput,
+  state: SagaState,
+  commands: Advance['commands'],
+  timers: Advance['timers'],
+): Advance => ({
+  input: {
+    id: input.id,
+    type: input.type,
+    stream: orderStream(input.category, orderId),
+    revision: input.revision,
+    ...(input.started === undefined ? {} : { started: input.started }),
+  },
+  machine,
+  state: { ...state, context: heardUpTo(state.context, input) },
+  commands,
+  timers,
+});
+
+/** The context with the input's revision as the last one heard of its stream, and nothing undefined in it. */
+const heardUpTo = (context: SagaContext, input: SagaInput): SagaContext => {
+  const clean: SagaContext = {
+    ...context,
+    sequence: { ...context.sequence, [input.category]: input.revision },
+  };
+  for (const key of Object.keys(clean) as (keyof SagaContext)[])
+    if (clean[key] === undefined) delete clean[key];
+  return clean;
+};
+
+const isTimerFired = (input: SagaInput, timer: TimerId | undefined) =>
+  input.type === 'TimerFired' && (input.data as EventData['TimerFired']).timerId === timer;
+
+/** A timer is heard only while it is set: cancelling can lose the race against firing. */
+const timerEvent = (context: SagaContext, input: SagaInput): SagaEvent | undefined => {
+  if (isTimerFired(input, context.deadlineTimer)) return { type: 'DeadlinePassed' };
+  if (!isTimerFired(input, context.askTimer)) return undefined;
+  const { overdue } = input.data as EventData['TimerFired'];
+  return { type: 'AskDue', started: input.started === true, overdue };
+};
+
+const heardTypes: ReadonlySet<string> = new Set(
+  orderSagaV1.events.filter((type) => type !== 'AskDue' && type !== 'DeadlinePassed'),
+);
+
+/** Whether the saga hears a type of event at all; intents and stock records pass it by. */
+export const hears = (type: string): boolean => type === 'TimerFired' || heardTypes.has(type);
+
+const toSagaEvent = (input: SagaInput): SagaEvent | undefined =>
+  heardTypes.has(input.type) ? ({ type: input.type } as SagaEvent) : undefined;
+
+const isLate = (data: unknown) => (data as { late?: true }).late === true;
+const flaggedLate = (state: SagaState): SagaState => ({
+  ...state,
+  context: { ...state.context, flags: withFlag(state.context.flags, 'late-answer') },
+});
+
+/** The data of a command, from the order and, for CancelOrder, the reason. */
+const dataOf = (type: CommandName, facts: OrderFacts, context: SagaContext): CommandData[CommandName] => {
+  switch (type) {
+    case 'ProcessPayment':
+      return { amount: facts.total, currency: facts.currency, paymentToken: facts.paymentToken };
+    case 'RefundPayment':
+      return { currency: facts.currency };
+    case 'ReserveInventory':
+      return { lines: summed(facts.lines) };
+    case 'ShipOrder':
+      return { country: facts.country };
+    case 'CancelOrder':
+      return { because: context.because! };
+    default:
+      return {};
+  }
+};
+
+/** One take a SKU: the lines of one SKU are summed, in the order in which the SKUs first stand. */
+const summed = (lines: OrderFacts['lines']): CommandData['ReserveInventory']['lines'] => {
+  const quantities = new Map<OrderFacts['lines'][number]['sku'], number>();
+  for (const { sku, quantity } of lines) quantities.set(sku, (quantities.get(sku) ?? 0) + quantity);
+  return [...quantities].map(([sku, quantity]) => ({ sku, quantity }));
+};
