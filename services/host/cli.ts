@@ -1,0 +1,51 @@
+import { StartError } from '@recourse/infra/errors';
+import { Command, CommanderError } from 'commander';
+import { configCommand } from './commands/config-command.ts';
+import { examples } from './commands/options.ts';
+import { startCommand } from './commands/start.ts';
+import type { Environment } from './config.ts';
+import { complain } from './terminal.ts';
+
+/**
+ * The `recourse` command: reads the arguments, runs what they name, and leaves the exit code in `process.exitCode`:
+ * 0 when all is well, 1 otherwise. What people did wrong is one message on stderr; only bugs show a stack.
+ */
+export const main = async (argv: readonly string[], environment: Environment): Promise<void> => {
+  leaveQuietlyWhenNobodyReads();
+  try {
+    await program(environment).parseAsync(argv, { from: 'user' });
+  } catch (error) {
+    process.exitCode = failed(error);
+  }
+};
+
+const program = (environment: Environment): Command => {
+  const recourse = new Command('recourse')
+    .description('Runs every order of a shop to a good end.')
+    .showHelpAfterError('(--help says what there is)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      examples('recourse start', 'recourse demo', 'recourse order --wait', 'recourse help load'),
+    );
+  for (const command of [startCommand(environment), configCommand(environment)]) {
+    recourse.addCommand(command.copyInheritedSettings(recourse));
+  }
+  return recourse;
+};
+
+const failed = (error: unknown): number => {
+  // Commander has written its message already; --help and --version end here, too, with exit code 0.
+  if (error instanceof CommanderError) return error.exitCode;
+  if (error instanceof StartError) complain(error.message);
+  else complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return 1;
+};
+
+/** `recourse history … | head` closes the pipe: that is no error. */
+const leaveQuietlyWhenNobodyReads = () => {
+  process.stdout.on('error', (error: Error & { code?: string }) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+};

@@ -1,0 +1,161 @@
+import { spawn } from 'node:child_process';
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { StartError } from '@recourse/infra/errors';
+import { systemClock } from '@recourse/infra/system';
+import { Command } from 'commander';
+import { type Config, type Environment, type Flags, flagOf, readConfig, settingNames } from '../config.ts';
+import { demoCatalogue } from '../demo-catalogue.ts';
+import { settings } from '../settings.ts';
+import { colours, complain, print } from '../terminal.ts';
+import { addSettingOptions, examples, flagsOf } from './options.ts';
+
+/** `recourse start`: everything in this process, until a signal. */
+export const startCommand = (environment: Environment): Command =>
+  addSettingOptions(
+    new Command('start')
+      .description('Run everything in one process: HTTP API, saga, participants, event log')
+      .option('--dev', 'start again whenever a source file changes')
+      .addHelpText(
+        'after',
+        examples(
+          'recourse start',
+          'recourse start --port 4000 --data-dir /var/lib/recourse',
+          'LOG_FORMAT=json PORT=4000 recourse start',
+        ),
+      ),
+  ).action(async (options: Record<string, unknown>) => {
+    const flags = flagsOf(options);
+    const config = readConfig(flags, environment);
+    if (options.dev === true) await watchSources(flags);
+    else await start(config);
+  });
+
+const start = async (config: Config) => {
+  if (config.allowUnauthenticated) {
+    complain(
+      colours.yellow(
+        `Warning: whoever reaches ${config.host} can place and cancel orders; nobody is asked who they are (ALLOW_UNAUTHENTICATED).`,
+      ),
+    );
+  }
+  makeFolder(config.dataDir);
+  const { startEmbedded } = await import('../embedded.ts');
+  const running = await startEmbedded(config).catch((error: unknown) => {
+    throw explained(error, config);
+  });
+  closeOnSignal(running.close, config.shutdownMsMax);
+  print(`${colours.bold('Recourse')} listens on ${colours.cyan(running.url)}`);
+  print(`Data:  ${running.dataDir}${running.isNew ? ' (new)' : ''}`);
+  print(`Docs:  ${running.url}/docs`);
+  print('Try:');
+  print(curlToTry(running.url, config.demoStock));
+};
+
+const curlToTry = (url: string, demoStock: boolean) => {
+  if (!demoStock) return `  curl -s ${url}/health/ready`;
+  const [lantern, , mug] = demoCatalogue;
+  const body = {
+    currency: 'GBP',
+    country: 'United Kingdom',
+    paymentToken: 'tok_accepted',
+    lines: [lantern, mug].map((article) => ({
+      sku: article?.sku,
+      quantity: 2,
+      unitPrice: article?.unitPrice,
+    })),
+  };
+  return [
+    `  curl -s -X POST ${url}/orders -H 'content-type: application/json' -H 'prefer: wait=10' \\`,
+    `    -d '${JSON.stringify(body)}'`,
+  ].join('\n');
+};
+
+/** A key press on a terminal comes twice, from the terminal and from npm: a second one is one that comes later. */
+const samePressMs = 500;
+
+const closeOnSignal = (close: () => Promise<void>, shutdownMsMax: number) => {
+  let firstAt: number | undefined;
+  const stop = (signal: NodeJS.Signals) => {
+    const now = systemClock.monotonic();
+    if (firstAt !== undefined) {
+      if (now - firstAt > samePressMs) process.exit(signal === 'SIGINT' ? 130 : 143);
+      return;
+    }
+    firstAt = now;
+    complain(`${signal}: taking no new orders, ending what is in hand.`);
+    systemClock.after(shutdownMsMax, () => {
+      complain(`Not done after ${shutdownMsMax} ms: leaving. What is open goes on at the next start.`);
+      process.exit(1);
+    });
+    close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        complain(`Stopping failed: ${error instanceof Error ? error.message : String(error)}`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+};
+
+const makeFolder = (dataDir: string) => {
+  const folder = resolve(dataDir);
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new StartError(
+      'data-folder',
+      `DATA_DIR (--data-dir) ${folder} cannot be written (${codeOf(error)}): choose another folder, or make this one writable.`,
+    );
+  }
+};
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+
+/** Says in terms of the settings what the system says in terms of sockets and files. */
+const explained = (error: unknown, { port, host }: Config): unknown => {
+  if (error instanceof StartError) return error;
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return new StartError(
+        'port-in-use',
+        `PORT (--port) ${port} on ${host} is in use: stop what listens there, or choose another port (0 takes any free one).`,
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new StartError('host-unknown', `HOST (--host) ${host} is not an address of this machine.`);
+    case 'EACCES':
+      return new StartError(
+        'port-denied',
+        `PORT (--port) ${port} may not be listened on: choose one above 1023.`,
+      );
+    default:
+      return error;
+  }
+};
+
+const self = fileURLToPath(new URL('../recourse.mjs', import.meta.url));
+
+/** Runs `recourse start` under `node --watch` with the same flags, until a signal ends it. */
+const watchSources = async (flags: Flags) => {
+  const passedOn = settingNames.flatMap((name) => {
+    const value = flags[name];
+    return value === undefined ? [] : [`${flagOf(settings[name])}=${value}`];
+  });
+  const child = spawn(process.execPath, ['--watch', '--watch-preserve-output', self, 'start', ...passedOn], {
+    stdio: 'inherit',
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));
+  await new Promise<void>((ended) => {
+    child.on('exit', (code) => {
+      process.exitCode = code ?? 0;
+      ended();
+    });
+  });
+};
