@@ -1,0 +1,63 @@
+/** Dependencies point one way: host → services, sagas → infra (ports only) → contracts. */
+const adapters = '^infra/(log|broker|project|timer-store|lock|system)';
+const workspaces = '^(contracts|infra|sagas|services|test)/';
+
+export default {
+  forbidden: [
+    {
+      name: 'no-circles',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'contracts-import-zod-only',
+      severity: 'error',
+      from: { path: '^contracts/', pathNot: '\\.test\\.ts$' },
+      to: { pathNot: ['^contracts/', '^node_modules/zod/'] },
+    },
+    {
+      name: 'infra-knows-contracts-only',
+      severity: 'error',
+      from: { path: '^infra/', pathNot: '\\.test\\.ts$' },
+      to: { path: workspaces, pathNot: ['^infra/', '^contracts/'] },
+    },
+    {
+      name: 'sagas-know-ports-only',
+      comment: 'Only the composition roots in services/host import adapters.',
+      severity: 'error',
+      from: { path: '^sagas/', pathNot: '\\.test\\.ts$' },
+      to: { path: ['^services/', '^test/', adapters] },
+    },
+    {
+      name: 'services-know-ports-only',
+      severity: 'error',
+      from: { path: '^services/', pathNot: ['^services/host/', '\\.test\\.ts$', '^services/api/(projections|read-models)'] },
+      to: { path: ['^services/host/', '^test/', adapters] },
+    },
+    {
+      name: 'participants-do-not-know-each-other',
+      severity: 'error',
+      from: { path: '^services/(order|payment|inventory|shipping)/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^services/', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'simulators-belong-to-the-host',
+      severity: 'error',
+      from: { path: '^services/(?!host/)', pathNot: ['\\.test\\.ts$', '/simulated-', '^services/api/projections/'] },
+      to: { path: '/simulated-' },
+    },
+    {
+      name: 'nothing-that-is-not-declared',
+      severity: 'error',
+      from: {},
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'], couldNotResolve: true },
+    },
+  ],
+  options: {
+    parser: 'swc',
+    combinedDependencies: true,
+    doNotFollow: { path: 'node_modules' },
+    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'], exportsFields: ['exports'], conditionNames: ['node', 'import'] },
+  },
+};

@@ -1,0 +1,70 @@
+import { writeFile } from 'node:fs/promises';
+import { orderSagaV1 } from './machine.ts';
+
+/** The statechart as data and as a picture, made from the machine itself. `npm run chart` writes both into docs/. */
+
+/** One arrow of the chart. */
+export type Arrow = {
+  readonly from: string;
+  readonly on: string;
+  readonly guard?: string;
+  readonly to: string;
+};
+
+/** The chart as plain JSON: its name and version, the command that each state issues, and every arrow. */
+export const chart = () => ({
+  name: orderSagaV1.id,
+  version: orderSagaV1.version,
+  initial: 'accepted',
+  states: Object.values(orderSagaV1.states).map(({ key, type, entry }) => ({
+    name: key,
+    final: type === 'final',
+    command: entry.map((action) => (action as { params: { command: string } }).params.command)[0] ?? null,
+  })),
+  arrows: Object.values(orderSagaV1.states).flatMap((state) =>
+    [...state.transitions.values()].flat().map(
+      ({ eventType, guard, target }): Arrow => ({
+        from: state.key,
+        on: eventType,
+        ...(guard === undefined ? {} : { guard: String(guard) }),
+        to: target?.[0]?.key ?? state.key,
+      }),
+    ),
+  ),
+});
+
+const back = new Set(['cancellingShipment', 'releasing', 'refunding', 'cancelling', 'cancelled']);
+
+/** The chart in the DOT language of Graphviz: the way forward in green, the way back in red. */
+export const dot = (): string => {
+  const { states, arrows } = chart();
+  const colour = (name: string) => (back.has(name) ? '#b3261e' : '#1b6e3c');
+  const nodes = states.map(
+    ({ name, command, final }) =>
+      `  ${name} [label="${name}${command === null ? '' : `\\n${command}`}", peripheries=${final ? 2 : 1}, color="${colour(name)}"];`,
+  );
+  const labels = new Map<string, string[]>();
+  for (const { from, on, to } of arrows) {
+    if (from === to) continue;
+    const label = on === 'AskDue' ? 'asked in vain' : on;
+    labels.set(`${from} -> ${to}`, [...(labels.get(`${from} -> ${to}`) ?? []), label]);
+  }
+  const edges = [...labels].map(([edge, ons]) => {
+    const to = edge.split(' -> ')[1]!;
+    return `  ${edge} [label="${ons.join('\\n')}", color="${colour(to)}", fontcolor="${colour(to)}"];`;
+  });
+  return `digraph "order-saga" {
+  rankdir=LR; bgcolor="white"; nodesep=0.5; ranksep=0.9;
+  node [shape=box, style="rounded", fontname="Helvetica", fontsize=12, penwidth=1.4];
+  edge [fontname="Helvetica", fontsize=10];
+${[...nodes, ...edges].join('\n')}
+}
+`;
+};
+
+if (import.meta.main) {
+  const { instance } = await import('@viz-js/viz');
+  const docs = new URL('../docs/', import.meta.url);
+  await writeFile(new URL('order-saga.json', docs), `${JSON.stringify(chart(), null, 2)}\n`);
+  await writeFile(new URL('order-saga.svg', docs), (await instance()).renderString(dot(), { format: 'svg' }));
+}
