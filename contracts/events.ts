@@ -46,7 +46,8 @@ const settled = <T extends z.ZodRawShape>(shape: T) => answer({ ...shape, ...set
 /** Why a SKU could not be reserved. */
 export const Shortage = z.strictObject({
   sku: Sku,
-  requested: Quantity,
+  /** The sum of an order's lines of this SKU. */
+  requested: z.int().min(1),
   onHand: z.int().min(0),
   reason: z.enum(['unknown-sku', 'insufficient-stock']),
 });
@@ -147,13 +148,18 @@ export const eventData = {
 
   ReservationStarted: answer({
     /** One take a SKU, with the head revision of its stream when the reservation began (−1: no such stream). */
-    lines: z.array(z.strictObject({ sku: Sku, quantity: Quantity, revision: z.int().min(-1) })),
+    lines: z.array(z.strictObject({ sku: Sku, quantity: z.int().min(1), revision: z.int().min(-1) })),
   }),
   InventoryReserved: answer({}),
   InventoryFailed: answer({ shortages: z.array(Shortage) }),
   ReleaseStarted: answer({
     because: z.enum(['shortage', 'release']),
     shortages: z.array(Shortage).optional(),
+    /**
+     * Where a complete reservation is given back: the head revision of each SKU's stream when the release began, in
+     * the order of the reservation's lines. No StockReturned of this order stands before them.
+     */
+    revisions: z.array(z.int().min(0)).optional(),
   }),
   InventoryReleased: answer({ nothing: z.boolean() }),
 

@@ -78,6 +78,8 @@ export const deciderStore = <State, Command, Event extends DomainEvent>(
   return {
     load,
     append,
+    /** The state of an order as it is remembered, without a read; undefined where it is not. */
+    peek: (orderId: OrderId): Loaded<State> | undefined => cache.get(orderId),
     /** Forgets one order's state, or all: after a change of owner memory is not to be trusted. */
     forget: (orderId?: OrderId): void => {
       if (orderId === undefined) cache.clear();
