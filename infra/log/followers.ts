@@ -1,0 +1,119 @@
+import type { Clock } from '../ports/clock.ts';
+import type { RecordedEvent, Subscription } from '../ports/event-log.ts';
+
+/** How long a follower waits before it gets a batch again that it threw at, or that could not be read. */
+const followRetryMs = 100;
+
+/** What followers read from. */
+export type FollowerSource = {
+  readonly clock: Clock;
+  /** The position of the last synced record. */
+  head(): number;
+  /** Records after a position from memory, `undefined` where they are not there. */
+  recent(after: number, max: number): RecordedEvent[] | undefined;
+  /** Records after a position from disk. */
+  stored(after: number, max: number): RecordedEvent[];
+  /** Called when records cannot be read: their follower stays at its place. */
+  onUnreadable(error: Error): void;
+};
+
+type Follower = { pump(): void; close(): Promise<void> };
+
+/**
+ * Those who follow the log, each with its own place. `poke` hands new records over at once, in the order in which
+ * the followers came; one that lags is served between the turns of the event loop, from disk.
+ */
+export const followers = (source: FollowerSource) => {
+  const all = new Set<Follower>();
+
+  const follow = (
+    after: number,
+    batchMax: number,
+    onRecords: (records: readonly RecordedEvent[]) => void | Promise<void>,
+  ): Subscription => {
+    let place = after;
+    /** The batch at hand; kept until it is handled. */
+    let batch: readonly RecordedEvent[] | undefined;
+    /** Set while a promise, a pause or a turn of the event loop is waited for. */
+    let waiting = false;
+    let closed = false;
+    let cancelRetry: (() => void) | undefined;
+    let running: Promise<void> | undefined;
+
+    const resume = () => {
+      waiting = false;
+      pump();
+    };
+    const again = () => {
+      if (closed) return;
+      waiting = true;
+      cancelRetry = source.clock.after(followRetryMs, resume);
+    };
+    const done = () => {
+      place = batch!.at(-1)!.position;
+      batch = undefined;
+    };
+    /** Reads the next batch; false where there is none yet, or it was read from disk and comes in the next turn. */
+    const read = (): boolean => {
+      if (batch !== undefined) return true;
+      if (place >= source.head()) return false;
+      batch = source.recent(place, batchMax);
+      if (batch !== undefined) return true;
+      try {
+        batch = source.stored(place, batchMax);
+      } catch (error) {
+        source.onUnreadable(error as Error);
+        again();
+        return false;
+      }
+      waiting = true;
+      setImmediate(resume);
+      return false;
+    };
+    const hand = (records: readonly RecordedEvent[]) => {
+      const result = onRecords(records);
+      if (result === undefined) return done();
+      waiting = true;
+      running = result.then(done, again).finally(() => {
+        running = undefined;
+        if (cancelRetry === undefined) resume();
+      });
+    };
+    const pump = (): void => {
+      cancelRetry = undefined;
+      while (!closed && !waiting && read()) {
+        try {
+          hand(batch!);
+        } catch {
+          again();
+        }
+      }
+    };
+
+    const follower: Follower = {
+      pump: () => {
+        if (!waiting) pump();
+      },
+      close: async () => {
+        closed = true;
+        cancelRetry?.();
+        all.delete(follower);
+        await running;
+      },
+    };
+    all.add(follower);
+    setImmediate(follower.pump);
+    return { close: follower.close };
+  };
+
+  return {
+    follow,
+    /** New records are there. */
+    poke: (): void => {
+      for (const follower of all) follower.pump();
+    },
+    close: async (): Promise<void> => {
+      await Promise.all([...all].map((follower) => follower.close()));
+    },
+  };
+};

@@ -1,0 +1,165 @@
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import { registry } from '@recourse/contracts/registry';
+import { UnknownVersionError } from '../errors.ts';
+import type { RecordedEvent } from '../ports/event-log.ts';
+import { checksum } from './checksum.ts';
+import { type Packed, packer, unpack } from './names.ts';
+import { categoriesMax, type StreamRef, streamNumber } from './streams.ts';
+
+type Row = [
+  position: number,
+  stream: number,
+  revision: number,
+  id: Packed,
+  type: number,
+  time: number,
+  correlation: Packed | null,
+  causation: Packed,
+  data: string,
+  crc: number,
+  owner: Packed | null,
+];
+
+/** A type as the log knows it: name and version of its schema. */
+export type StoredType = { readonly id: number; readonly name: string; readonly version: number };
+
+/** Where a record stands in the log. */
+type Place = { readonly id: string; readonly position: number; readonly time: number };
+
+const columns = `r.position, r.stream, r.revision, r.id, r.type, r.time, r.correlation, r.causation, r.data, r.crc`;
+const withOwner = `SELECT ${columns}, o.name FROM records r LEFT JOIN owners o ON o.id = r.stream / ${categoriesMax}`;
+
+const damage = (what: string, cause?: unknown) =>
+  new Error(`the log is damaged: ${what}; restore it from a backup`, { cause });
+
+/** Runs a read of the file, and says what was read where SQLite finds the file damaged. */
+const reading = <T>(what: string, read: () => T): T => {
+  try {
+    return read();
+  } catch (error) {
+    if ((error as { code?: string }).code !== 'ERR_SQLITE_ERROR') throw error;
+    throw damage(`${what}: ${(error as Error).message}`, error);
+  }
+};
+
+/** Reads records from the file and checks each: types, versions, checksums, and that none is missing. */
+export const recordReader = (db: DatabaseSync) => {
+  const types = new Map<number, StoredType>();
+  const categories = new Map<number, string>();
+  const prepareRows = (sql: string) => {
+    const statement = db.prepare(sql);
+    statement.setReturnArrays(true);
+    return (...values: SQLInputValue[]) => statement.all(...values) as unknown as Row[];
+  };
+  const rowsAfter = prepareRows(`${withOwner} WHERE r.position > ? ORDER BY r.position LIMIT ?`);
+  const rowsForwards = prepareRows(
+    `${withOwner} WHERE r.stream = ? AND r.revision BETWEEN ? AND ? ORDER BY r.revision`,
+  );
+  const rowsBackwards = prepareRows(
+    `${withOwner} WHERE r.stream = ? AND r.revision BETWEEN ? AND ? ORDER BY r.revision DESC`,
+  );
+  const placeRows = db.prepare(
+    'SELECT id, position, time FROM records WHERE stream = ? AND revision BETWEEN ? AND ? ORDER BY revision',
+  );
+  const typeRows = db.prepare('SELECT id, name, version FROM types');
+  const categoryRows = db.prepare('SELECT id, name FROM categories');
+  const lastRow = db.prepare('SELECT max(position) AS position FROM records');
+
+  const typeOf = (id: number): StoredType | undefined => {
+    if (!types.has(id)) for (const row of typeRows.all() as StoredType[]) types.set(row.id, row);
+    return types.get(id);
+  };
+  const categoryOf = (id: number): string | undefined => {
+    if (!categories.has(id))
+      for (const row of categoryRows.all() as { id: number; name: string }[])
+        categories.set(row.id, row.name);
+    return categories.get(id);
+  };
+
+  const decode = (row: Row): RecordedEvent => {
+    const [position, number, revision, id, typeId, time, correlation, causation, data, crc, ownerName] = row;
+    const type = typeOf(typeId);
+    const category = categoryOf(number % categoriesMax);
+    const owner = ownerName === null ? undefined : unpack(ownerName);
+    const stream = `${category}-${owner}`;
+    if (type === undefined || category === undefined || owner === undefined)
+      throw damage(`record ${position} (${stream} ${revision}, ${type?.name}) has no stream or no type`);
+    const fields = {
+      stream,
+      revision,
+      id: unpack(id),
+      type: type.name,
+      version: type.version,
+      time,
+      correlation: correlation === null ? owner : unpack(correlation),
+      causation: unpack(causation),
+    };
+    if (checksum(fields, data) !== crc)
+      throw damage(`record ${position} (${stream} ${revision}, ${type.name}) does not match its checksum`);
+    const known = registry.get(type.name);
+    if (known?.kind !== 'event' || type.version > known.version)
+      throw new UnknownVersionError(
+        `record ${position} (${stream} ${revision}) is a ${type.name} of version ${type.version}: this Recourse does not know it, start a newer one`,
+      );
+    return { position, ...fields, data: JSON.parse(data) } as unknown as RecordedEvent;
+  };
+
+  const expectPlace = (what: string, found: number | undefined, expected: number) => {
+    if (found !== expected) throw damage(`${what} ${expected} is missing`);
+  };
+
+  return {
+    types: (): readonly StoredType[] => typeRows.all() as StoredType[],
+
+    /** The position of the last record, 0 where there is none. */
+    head: (): number => (lastRow.get() as { position: number | null }).position ?? 0,
+
+    /** Ids and places of the records `first` to `last` (inclusive) of a stream, as a transaction at hand sees them. */
+    places: (ref: StreamRef, first: number, last: number): Place[] =>
+      (placeRows.all(streamNumber(ref), first, last) as (Omit<Place, 'id'> & { id: Packed })[]).map(
+        ({ id, position, time }) => ({ id: unpack(id), position, time }),
+      ),
+
+    /** Records after a position, in order, at most `max`. */
+    after: (position: number, max: number): RecordedEvent[] =>
+      reading(`records after position ${position}`, () => {
+        const rows = rowsAfter(position, max);
+        rows.forEach((row, index) => {
+          expectPlace('the record at position', row[0], position + 1 + index);
+        });
+        return rows.map(decode);
+      }),
+
+    /** The records `first` to `last` (inclusive, all of them there) of a stream, in the order asked for. */
+    ofStream: (ref: StreamRef, name: string, first: number, last: number, backwards: boolean) =>
+      reading(`${name} ${first} to ${last}`, (): RecordedEvent[] => {
+        const rows = (backwards ? rowsBackwards : rowsForwards)(streamNumber(ref), first, last);
+        for (let index = 0; index <= last - first; index += 1)
+          expectPlace(`${name} revision`, rows[index]?.[2], backwards ? last - index : first + index);
+        return rows.map(decode);
+      }),
+  };
+};
+
+/** Writes a record into the transaction at hand. */
+export const recordWriter = (db: DatabaseSync) => {
+  const insert = db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const [packId, packCorrelation, packCausation] = [packer(), packer(), packer()];
+  return (ref: StreamRef, record: RecordedEvent, typeId: number, data: string): void => {
+    insert.run(
+      record.position,
+      streamNumber(ref),
+      record.revision,
+      packId(record.id),
+      typeId,
+      record.time,
+      record.correlation === ref.owner.name ? null : packCorrelation(record.correlation),
+      packCausation(record.causation),
+      data,
+      checksum(record, data),
+    );
+  };
+};
+
+/** Reads records, as `recordReader` makes it. */
+export type RecordReader = ReturnType<typeof recordReader>;
