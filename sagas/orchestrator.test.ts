@@ -1,0 +1,165 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { DomainEvent } from '@recourse/contracts/events';
+import type { CommandId, OrderId } from '@recourse/contracts/ids';
+import { registered, type Topic } from '@recourse/contracts/registry';
+import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
+import { stamp, uuidV5 } from '@recourse/infra/event-id';
+import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
+import type { EventMessage } from '@recourse/infra/ports/broker';
+import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
+import { systemClock } from '@recourse/infra/system';
+import { orchestrator } from './orchestrator.ts';
+
+const times = { askDelaysMs: [1_000, 2_000, 5_000, 10_000, 20_000], deadlineMs: 300_000 };
+const orderId = '0192f0a0-0000-7000-8000-000000000001' as OrderId;
+const created: DomainEvent = {
+  type: 'OrderCreated',
+  data: {
+    customerId: null,
+    currency: 'GBP',
+    country: 'France',
+    paymentToken: 'tok_accepted',
+    lines: [{ sku: 'A', quantity: 1, unitPrice: 250 }],
+    total: 250,
+    bodyHash: 'hash',
+  } as never,
+};
+
+let folder: string;
+let log: EventLog;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'recourse-orchestrator-'));
+  log = openSqliteLog({ path: join(folder, 'log.db'), clock: systemClock });
+});
+afterEach(async () => {
+  await log.close();
+  await rm(folder, { recursive: true });
+});
+
+let causes = 0;
+/** Appends events to one of the order's streams, as its owner would, and gives the messages that carry them. */
+const append = async (category: OrderCategory, ...events: DomainEvent[]): Promise<EventMessage[]> => {
+  causes += 1;
+  const stream = orderStream(category, orderId);
+  const before = await log.headOf(stream);
+  await log.append(stream, before, stamp(events, orderId, uuidV5(orderId, `cause ${causes}`)));
+  return (await log.readStream(stream, { from: before + 1 })).map(message);
+};
+const message = (record: RecordedEvent) =>
+  ({ ...record, kind: 'event', topic: registered(record.type).topic as Topic, key: orderId }) as EventMessage;
+
+const saga = async () =>
+  (await log.readStream(orderStream('saga', orderId))) as RecordedEvent<'SagaAdvanced'>[];
+const last = async () => (await saga()).at(-1)!.data;
+const answer = (type: string, commandId: CommandId, data = {}) =>
+  ({ type, data: { commandId, ...data } }) as DomainEvent;
+const processed = (commandId: CommandId) =>
+  answer('PaymentProcessed', commandId, { chargeId: 'ch_1', amount: 250, currency: 'GBP' });
+const started = (commandId: CommandId) =>
+  answer('PaymentStarted', commandId, { amount: 250, currency: 'GBP', paymentToken: 'tok_accepted' });
+const dueNow = async (overdue = false) =>
+  append('saga-input', {
+    type: 'TimerFired',
+    data: { timerId: (await last()).state.context.askTimer!, overdue },
+  });
+
+const startedSaga = async () => {
+  const { group } = orchestrator({ log, times });
+  for (const it of await append('order', created)) await group.handle(it);
+  return { group, commandId: (await last()).commands[0]!.id };
+};
+
+describe('the orchestrator', () => {
+  it('makes one append of each event that it hears', async () => {
+    const { group, commandId } = await startedSaga();
+    for (const it of await append('payment', started(commandId), processed(commandId)))
+      await group.handle(it);
+    expect((await saga()).map(({ data }) => data.state.value)).toEqual(['paying', 'reserving']);
+    expect((await saga()).map(({ data }) => data.commands[0]!.type)).toEqual([
+      'ProcessPayment',
+      'ReserveInventory',
+    ]);
+  });
+
+  it('appends nothing for a repeat, whenever it comes and whoever hears it', async () => {
+    const { group, commandId } = await startedSaga();
+    const [, answered] = await append('payment', started(commandId), processed(commandId));
+    await group.handle(answered!);
+    const before = await saga();
+    const stranger = orchestrator({ log, times }).group;
+    for (const hearer of [group, stranger]) {
+      for (const record of [...(await log.readStream(orderStream('order', orderId))), answered!]) {
+        await hearer.handle('kind' in record ? record : message(record));
+      }
+    }
+    expect(await saga()).toEqual(before);
+  });
+
+  it('hears first what stands in the log when a timer asks, so a lost answer heals', async () => {
+    const { group, commandId } = await startedSaga();
+    await append('payment', started(commandId), processed(commandId));
+    for (const it of await dueNow()) await group.handle(it);
+    expect((await saga()).map(({ data }) => [data.input.type, data.state.value])).toEqual([
+      ['OrderCreated', 'paying'],
+      ['PaymentProcessed', 'reserving'],
+    ]);
+  });
+
+  it('counts an ask only where the participant has begun', async () => {
+    const { group, commandId } = await startedSaga();
+    for (const it of await dueNow()) await group.handle(it);
+    expect((await last()).commands).toEqual([]);
+    expect((await last()).state.context.outstanding).toMatchObject({ asks: 0, queued: true });
+    await append('payment', started(commandId));
+    for (const it of await dueNow()) await group.handle(it);
+    expect((await last()).commands[0]!.id).toBe(commandId);
+    expect((await last()).state.context.outstanding).toEqual({ commandId, type: 'ProcessPayment', asks: 1 });
+  });
+
+  it('takes the outcome as unknown once every ask was used up, and never before', async () => {
+    const { group, commandId } = await startedSaga();
+    await append('payment', started(commandId));
+    for (let asks = 0; asks <= times.askDelaysMs.length; asks += 1) {
+      expect((await last()).state.value).toBe('paying');
+      for (const it of await dueNow()) await group.handle(it);
+    }
+    expect((await last()).state).toMatchObject({
+      value: 'refunding',
+      context: { because: 'payment-unknown' },
+    });
+  });
+
+  it('drops a stale memory on the conflict: what another has appended stands, and nothing is said twice', async () => {
+    const { group: paused, commandId } = await startedSaga();
+    const active = orchestrator({ log, times }).group;
+    const [, answered] = await append('payment', started(commandId), processed(commandId));
+    await active.handle(answered!);
+    await paused.handle(answered!);
+    const [reserved] = await append('inventory', answer('InventoryReserved', (await last()).commands[0]!.id));
+    await Promise.all([active.handle(reserved!), paused.handle(reserved!)]);
+    expect((await saga()).map(({ data }) => data.state.value)).toEqual(['paying', 'reserving', 'shipping']);
+  });
+
+  it('heals what a stale memory has wrongly ignored, when its timer asks', async () => {
+    const { group: paused, commandId } = await startedSaga();
+    const active = orchestrator({ log, times }).group;
+    const [, answered] = await append('payment', started(commandId), processed(commandId));
+    await active.handle(answered!);
+    const [reserved] = await append('inventory', answer('InventoryReserved', (await last()).commands[0]!.id));
+    // It still remembers `paying`, where InventoryReserved means nothing: acknowledged, and lost.
+    await paused.handle(reserved!);
+    expect((await last()).state.value).toBe('reserving');
+    for (const it of await dueNow()) await active.handle(it);
+    expect((await last()).state.value).toBe('shipping');
+  });
+
+  it('starts a saga whose OrderCreated never came when a person retries it', async () => {
+    await append('order', created);
+    const { group } = orchestrator({ log, times });
+    for (const it of await append('saga-input', { type: 'RetryRequested', data: {} })) await group.handle(it);
+    expect((await saga())[0]!.data.state.value).toBe('paying');
+  });
+});
