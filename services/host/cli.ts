@@ -1,8 +1,12 @@
 import { StartError } from '@recourse/infra/errors';
 import { Command, CommanderError } from 'commander';
 import { configCommand } from './commands/config-command.ts';
+import { historyCommand } from './commands/history.ts';
+import { ledgerCommand } from './commands/ledger.ts';
 import { examples } from './commands/options.ts';
+import { orderCommand } from './commands/order.ts';
 import { startCommand } from './commands/start.ts';
+import { watchCommand } from './commands/watch.ts';
 import type { Environment } from './config.ts';
 import { complain } from './terminal.ts';
 
@@ -28,7 +32,15 @@ const program = (environment: Environment): Command => {
       'after',
       examples('recourse start', 'recourse demo', 'recourse order --wait', 'recourse help load'),
     );
-  for (const command of [startCommand(environment), configCommand(environment)]) {
+  const commands = [
+    startCommand,
+    orderCommand,
+    watchCommand,
+    historyCommand,
+    ledgerCommand,
+    configCommand,
+  ].map((command) => command(environment));
+  for (const command of commands) {
     recourse.addCommand(command.copyInheritedSettings(recourse));
   }
   return recourse;

@@ -30,3 +30,7 @@ export const flagsOf = (options: Record<string, unknown>): Flags =>
 /** Examples under a command's help. */
 export const examples = (...lines: readonly string[]): string =>
   `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
+
+/** `--url`, of every command that speaks to a server. */
+export const urlOption = (): Option =>
+  new Option('--url <url>', 'the server (default: RECOURSE_URL, or the PORT of this machine)');
