@@ -1,0 +1,154 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { benchSkus, type LoadJob, type LoadReport } from './generator.ts';
+import { measureLogLimit } from './log-limit.ts';
+import { logBytes, type Server, startServer } from './server.ts';
+
+/**
+ * `npm run bench`: what one machine does, server and load generator together. Orders of 3 lines out of 500 SKUs.
+ * Prints tables for people and writes every figure as JSON. A bench, not a test: it never fails a build.
+ */
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '10' },
+    growth: { type: 'string', default: '200000' },
+    json: { type: 'string', default: 'bench-result.json' },
+    port: { type: 'string', default: '3999' },
+    quick: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(`npm run bench -- [--seconds 10] [--growth 200000] [--json bench-result.json] [--port 3999] [--quick]
+  --seconds  how long each row runs
+  --growth   orders after which memory is looked at for the last time
+  --quick    2 s a row and no growth: to see that it works
+`);
+  process.exit(0);
+}
+
+const seconds = values.quick ? 2 : Number(values.seconds);
+const growthOrders = values.quick ? 0 : Number(values.growth);
+const port = Number(values.port);
+const generator = fileURLToPath(new URL('./generator.ts', import.meta.url));
+const say = (text: string) => process.stdout.write(`${text}\n`);
+const run = promisify(execFile);
+let seed = 1;
+
+const load = async (server: Server, job: Partial<LoadJob> & { clients: number }): Promise<LoadReport> => {
+  seed += 1;
+  const whole: LoadJob = {
+    url: server.url,
+    seconds,
+    orders: Number.MAX_SAFE_INTEGER,
+    takenBackShare: 0,
+    seed,
+    ...job,
+  };
+  const { stdout } = await run(process.execPath, [generator, JSON.stringify(whole)], { maxBuffer: 1 << 20 });
+  return JSON.parse(stdout) as LoadReport;
+};
+
+/** A row of the table: what the clients saw, and what the server spent on it. */
+const row = async (server: Server, clients: number, takenBackShare = 0) => {
+  const before = await server.cpuSeconds();
+  const report = await load(server, { clients, takenBackShare });
+  const cpuSeconds = (await server.cpuSeconds()) - before;
+  const it = {
+    clients,
+    takenBackShare,
+    ...report,
+    serverCpuSeconds: cpuSeconds,
+    cpuUsPerOrder: (cpuSeconds / report.orders) * 1e6,
+  };
+  say(
+    `| ${String(clients).padStart(7)} | ${`${Math.round(takenBackShare * 100)} %`.padStart(10)} | ${it.ordersPerSecond.toFixed(0).padStart(8)} | ${it.p50Ms.toFixed(1).padStart(7)} | ${it.p99Ms.toFixed(1).padStart(7)} | ${it.cpuUsPerOrder.toFixed(0).padStart(12)} | ${String(it.failed).padStart(6)} |`,
+  );
+  return it;
+};
+
+const stockUp = async (server: Server) => {
+  for (const sku of benchSkus) {
+    const answer = await fetch(`${server.url}/inventory/${sku}/receipts`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'idempotency-key': `bench-${sku}` },
+      body: JSON.stringify({ quantity: 100_000_000 }),
+    });
+    if (!answer.ok) throw new Error(`no stock for ${sku}: ${answer.status} ${await answer.text()}`);
+  }
+};
+
+const folder = await mkdtemp(join(tmpdir(), 'recourse-bench-'));
+try {
+  const machine = `${cpus().length} × ${cpus()[0]!.model}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+  say(`Machine: ${machine}\n`);
+  const limit = await measureLogLimit(folder);
+  say(`Raw limit of the log on this machine: ${JSON.stringify(limit)}\n`);
+
+  const dataDir = join(folder, 'data');
+  let server = await startServer(dataDir, { port });
+  const readyEmptyMs = server.readyMs;
+  await stockUp(server);
+  await load(server, { clients: 16, seconds: Math.min(3, seconds) });
+
+  say('| clients | taken back | orders/s |  p50 ms |  p99 ms | CPU µs/order | failed |');
+  say('|--------:|-----------:|---------:|--------:|--------:|-------------:|-------:|');
+  const rows = [];
+  for (const clients of [1, 16, 64, 256]) rows.push(await row(server, clients));
+  for (const clients of [1, 16, 64, 256]) rows.push(await row(server, clients, 0.2));
+  const peakMb = (await server.memory()).peakMb;
+
+  const growth = [];
+  let readyFullMs: number | undefined;
+  if (growthOrders > 0) {
+    await server.stop();
+    const fresh = join(folder, 'growth');
+    server = await startServer(fresh, { port });
+    await stockUp(server);
+    const marks = [50_000, 100_000, 150_000, 200_000].filter((mark) => mark <= growthOrders);
+    let done = 0;
+    for (const mark of marks) {
+      const report = await load(server, { clients: 64, seconds: 600, orders: mark - done });
+      done = mark;
+      const bytes = await logBytes(fresh);
+      const memory = await server.memory();
+      growth.push({
+        orders: mark,
+        ordersPerSecond: report.ordersPerSecond,
+        p99Ms: report.p99Ms,
+        ...memory,
+        logBytesPerOrder: bytes / mark,
+      });
+      say(
+        `after ${mark} orders: ${report.ordersPerSecond.toFixed(0)} orders/s, p99 ${report.p99Ms.toFixed(1)} ms, ${memory.nowMb.toFixed(0)} MB (peak ${memory.peakMb.toFixed(0)} MB), ${(bytes / mark).toFixed(0)} bytes of log an order`,
+      );
+    }
+    await server.stop();
+    server = await startServer(fresh, { port });
+    readyFullMs = server.readyMs;
+    say(`ready with ${done} orders behind it: ${readyFullMs.toFixed(0)} ms`);
+  }
+  await server.stop();
+  const best = rows.find(({ clients, takenBackShare }) => clients === 64 && takenBackShare === 0)!;
+  say(
+    `\nready on an empty folder: ${readyEmptyMs.toFixed(0)} ms; peak memory in the rows above: ${peakMb.toFixed(0)} MB`,
+  );
+  const result = {
+    machine,
+    limit,
+    readyEmptyMs,
+    peakMb,
+    rows,
+    growth,
+    bestOrdersPerSecond: best.ordersPerSecond,
+  };
+  await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  say(`written to ${values.json}`);
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
