@@ -1,0 +1,56 @@
+/**
+ * The simulated provider's books, as `gateway.db` holds them. An entry is never changed but for its `calls`, so who
+ * reads along can go by `rowid`. Times in milliseconds since 1970, amounts in minor units.
+ */
+export const gatewayBooksSchema = `
+  -- One charge a key, accepted (1, with chargeId) or declined (0, with reason); calls: how often it was asked for.
+  CREATE TABLE IF NOT EXISTS charges (
+    key TEXT NOT NULL UNIQUE,
+    orderId TEXT NOT NULL,
+    chargeId TEXT,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    accepted INTEGER NOT NULL,
+    reason TEXT,
+    at INTEGER NOT NULL,
+    paymentToken TEXT NOT NULL,
+    calls INTEGER NOT NULL DEFAULT 1
+  ) STRICT;
+  -- One refund a key.
+  CREATE TABLE IF NOT EXISTS refunds (
+    key TEXT NOT NULL UNIQUE,
+    chargeId TEXT NOT NULL,
+    refundId TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    calls INTEGER NOT NULL DEFAULT 1
+  ) STRICT;
+  -- Calls that could not, or at first could not, reach the provider, by key.
+  CREATE TABLE IF NOT EXISTS unreached (key TEXT NOT NULL PRIMARY KEY, calls INTEGER NOT NULL) STRICT;
+`;
+
+/** A row of `charges`. */
+export type ChargeEntry = {
+  readonly key: string;
+  readonly orderId: string;
+  readonly chargeId: string | null;
+  readonly amount: number;
+  readonly currency: string;
+  readonly accepted: 0 | 1;
+  readonly reason: string | null;
+  readonly at: number;
+  readonly paymentToken: string;
+  readonly calls: number;
+};
+
+/** A row of `refunds`. */
+export type RefundEntry = {
+  readonly key: string;
+  readonly chargeId: string;
+  readonly refundId: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly at: number;
+  readonly calls: number;
+};
