@@ -1,0 +1,237 @@
+import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import type { OrderId } from '@recourse/contracts/ids';
+import { assertNever } from '../assert-never.ts';
+import { StartError } from '../errors.ts';
+import type { Message, ParkedMessage } from '../ports/broker.ts';
+
+/** Where a message stands for a group: the position of its record, and its index within it. */
+export type Place = { readonly group: string; readonly position: number; readonly index: number };
+
+/** What changes about a parked message. */
+export type Standing = Pick<ParkedMessage, 'state' | 'attempts' | 'error' | 'retryAt'>;
+
+/** One change of the parked table. */
+export type Change =
+  | {
+      readonly change: 'park';
+      readonly place: Place;
+      readonly message: Message;
+      readonly standing: Standing;
+      readonly parkedAt: number;
+      /** Called once it is durable. */
+      readonly onWritten: () => void;
+    }
+  | { readonly change: 'stand'; readonly place: Place; readonly standing: Standing }
+  | { readonly change: 'remove'; readonly place: Place }
+  | {
+      readonly change: 'discard';
+      readonly place: Place;
+      readonly note: string;
+      readonly by: string;
+      readonly at: number;
+    };
+
+/** A parked message without its body. */
+export type ParkedHeader = Place & Standing & { readonly key: OrderId; readonly parkedAt: number };
+
+/** The id of a parked message, for people. */
+export const parkedId = ({ group, position, index }: Place): string => `${position}-${index}-${group}`;
+
+/** The place that an id names, or undefined where it is none. */
+export const placeOf = (id: string): Place | undefined => {
+  const [, position, index, group] = /^(\d{1,15})-(\d{1,6})-(.+)$/s.exec(id) ?? [];
+  if (position === undefined || index === undefined || group === undefined) return undefined;
+  return { group, position: Number(position), index: Number(index) };
+};
+
+const schemaVersion = 1;
+
+const schema = `
+  create table if not exists checkpoint (grp text primary key, position integer not null) strict, without rowid;
+  create table if not exists parked (
+    grp text not null, position integer not null, idx integer not null, topic text not null, key text not null,
+    type text not null, message_id text not null, state text not null, attempts integer not null, error text,
+    parked_at integer not null, retry_at integer, message text not null, primary key (grp, position, idx)
+  ) strict, without rowid;
+  create index if not exists dead on parked (position, idx, grp) where state = 'dead';
+  create index if not exists dead_of_key on parked (key, position, idx, grp) where state = 'dead';
+  create table if not exists discarded (
+    grp text not null, position integer not null, idx integer not null, topic text not null, key text not null,
+    type text not null, message_id text not null, attempts integer not null, error text, parked_at integer not null,
+    message text not null, note text not null, discarded_by text not null, discarded_at integer not null,
+    primary key (grp, position, idx)
+  ) strict, without rowid;
+  pragma user_version = ${schemaVersion};
+`;
+
+/** Opens `delivery.db`: checkpoints, parked messages, and the record of what was discarded. Throws `StartError`. */
+export const openDeliveryStore = (path: string) => {
+  const db = open(path);
+  const insert = db.prepare(
+    'insert or replace into parked values (:grp, :position, :idx, :topic, :key, :type, :messageId, :state, :attempts, :error, :parkedAt, :retryAt, :message)',
+  );
+  const stand = db.prepare(
+    'update parked set state = ?, attempts = ?, error = ?, retry_at = ? where grp = ? and position = ? and idx = ?',
+  );
+  const remove = db.prepare('delete from parked where grp = ? and position = ? and idx = ?');
+  const keepDiscarded = db.prepare(
+    `insert or replace into discarded select grp, position, idx, topic, key, type, message_id, attempts, error,
+       parked_at, message, ?, ?, ? from parked where grp = ? and position = ? and idx = ?`,
+  );
+  const checkpoint = db.prepare(
+    'insert into checkpoint values (?, ?) on conflict (grp) do update set position = excluded.position',
+  );
+  const find = db.prepare('select * from parked where grp = ? and position = ? and idx = ?');
+  const dead = (where: string) =>
+    db.prepare(
+      `select * from parked where state = 'dead' and (position, idx, grp) > (?, ?, ?) ${where}
+       order by position, idx, grp limit ?`,
+    );
+  const [deadOfAll, deadOfKey] = [dead(''), dead('and key = ?')];
+
+  const apply = (change: Change) => {
+    const { group, position, index } = change.place;
+    switch (change.change) {
+      case 'park':
+        insert.run(parameters(change));
+        return;
+      case 'stand': {
+        const { state, attempts, error, retryAt } = change.standing;
+        stand.run(state, attempts, error, retryAt, group, position, index);
+        return;
+      }
+      case 'remove':
+        remove.run(group, position, index);
+        return;
+      case 'discard':
+        keepDiscarded.run(change.note, change.by, change.at, group, position, index);
+        remove.run(group, position, index);
+        return;
+      default:
+        assertNever(change);
+    }
+  };
+
+  return {
+    checkpoints: (): Map<string, number> =>
+      new Map(
+        db
+          .prepare('select grp, position from checkpoint')
+          .all()
+          .map((row) => [String(row.grp), Number(row.position)]),
+      ),
+    /** The highest position that anything here speaks of. */
+    highest: (): number =>
+      Number(
+        db
+          .prepare(
+            `select max(coalesce((select max(position) from checkpoint), 0),
+                        coalesce((select max(position) from parked), 0)) as highest`,
+          )
+          .get()?.highest,
+      ),
+    /** A group's parked messages without their bodies, in the order of their places. */
+    parkedOf: (group: string): ParkedHeader[] =>
+      db
+        .prepare(
+          'select grp, position, idx, key, state, attempts, error, parked_at, retry_at from parked where grp = ? order by position, idx',
+        )
+        .all(group)
+        .map(headerOf),
+    /** The places past a position whose messages were discarded: they must not be handled when read again. */
+    discardedAfter: (group: string, position: number): Place[] =>
+      db
+        .prepare('select position, idx from discarded where grp = ? and position > ?')
+        .all(group, position)
+        .map((row) => ({ group, position: Number(row.position), index: Number(row.idx) })),
+    find: ({ group, position, index }: Place): ParkedMessage | undefined => {
+      const row = find.get(group, position, index);
+      return row === undefined ? undefined : parkedOf(row);
+    },
+    listDead: (after: Place | undefined, max: number, key: OrderId | undefined): ParkedMessage[] => {
+      const { position, index, group } = after ?? { position: -1, index: -1, group: '' };
+      const rows =
+        key === undefined
+          ? deadOfAll.all(position, index, group, max)
+          : deadOfKey.all(position, index, group, key, max);
+      return rows.map(parkedOf);
+    },
+    /** Makes changes and checkpoints durable, all or none. Throws where the disk does not take them. */
+    write: (changes: readonly Change[], checkpoints: readonly (readonly [string, number])[]): void => {
+      db.exec('begin immediate');
+      try {
+        for (const change of changes) apply(change);
+        for (const [group, position] of checkpoints) checkpoint.run(group, position);
+        db.exec('commit');
+      } catch (error) {
+        if (db.isTransaction) db.exec('rollback');
+        throw error;
+      }
+    },
+    close: (): void => db.close(),
+  };
+};
+
+/** The open `delivery.db`. */
+export type DeliveryStore = ReturnType<typeof openDeliveryStore>;
+
+const open = (path: string): DatabaseSync => {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path);
+    db.exec('pragma journal_mode = wal; pragma synchronous = full;');
+    const version = Number(db.prepare('pragma user_version').get()?.user_version);
+    if (version > schemaVersion) {
+      throw new StartError(
+        'newer-data',
+        `${path} was written by a newer version of Recourse: run that one, or delete the file to deliver everything again`,
+      );
+    }
+    db.exec(schema);
+    return db;
+  } catch (error) {
+    db?.close();
+    if (error instanceof StartError) throw error;
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new StartError('delivery-store', `cannot open ${path}: ${cause}`);
+  }
+};
+
+const parameters = ({ place, message, standing, parkedAt }: Extract<Change, { change: 'park' }>) => ({
+  grp: place.group,
+  position: place.position,
+  idx: place.index,
+  topic: message.topic,
+  key: message.key,
+  type: message.type,
+  messageId: message.id,
+  ...standing,
+  parkedAt,
+  message: JSON.stringify(message),
+});
+
+type Row = Record<string, SQLOutputValue>;
+
+const headerOf = (row: Row): ParkedHeader => ({
+  group: String(row.grp),
+  position: Number(row.position),
+  index: Number(row.idx),
+  key: row.key as OrderId,
+  state: row.state as ParkedMessage['state'],
+  attempts: Number(row.attempts),
+  error: row.error === null ? null : String(row.error),
+  parkedAt: Number(row.parked_at),
+  retryAt: row.retry_at === null ? null : Number(row.retry_at),
+});
+
+const parkedOf = (row: Row): ParkedMessage => {
+  const { index, ...header } = headerOf(row);
+  return {
+    ...header,
+    id: parkedId({ ...header, index }),
+    topic: row.topic as ParkedMessage['topic'],
+    type: String(row.type),
+    messageId: String(row.message_id),
+    message: JSON.parse(String(row.message)) as Message,
+  };
+};

@@ -1,0 +1,219 @@
+import type { OrderId } from '@recourse/contracts/ids';
+import type { Message } from '../ports/broker.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Outcome } from './attempts.ts';
+import type { DeliveryStore, Place, Standing } from './delivery-store.ts';
+import type { DeliveryJournal } from './journal.ts';
+
+/** One message that is parked; its body is kept only until it is durable. */
+type Parked = { readonly place: Place; standing: Standing; message: Message | undefined };
+
+/** A key whose first message could not be handled: it and those behind it, in order. */
+export type ParkedKey = {
+  readonly key: OrderId;
+  readonly rows: Parked[];
+  cancelRetry: () => void;
+};
+
+/** How many parked messages of one group are tried at once. */
+const retriesAtOnceMax = 64;
+
+/** When a parked message is tried again that could not be read. */
+const unreadableRetryMs = 1_000;
+
+type Parking = {
+  readonly group: string;
+  readonly store: DeliveryStore;
+  readonly journal: DeliveryJournal;
+  readonly clock: Clock;
+  readonly retryDelaysMs: readonly number[];
+  readonly quickRetries: number;
+  readonly leaving: AbortSignal;
+  readonly attempt: (message: Message, attempts: number) => Promise<Outcome>;
+  /** A parked message became durable, or is gone: there may be room again. */
+  readonly onRoom: () => void;
+  readonly onParked: (message: Message, standing: Standing, error: unknown) => void;
+};
+
+const behind: Standing = { state: 'behind', attempts: 0, error: null, retryAt: null };
+
+const describe = (error: unknown): string =>
+  (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 2_000);
+
+/** The waiting table and the dead letters of one group. */
+export const parkedKeys = (parking: Parking) => {
+  const { group, store, journal, clock, retryDelaysMs, quickRetries, leaving, attempt } = parking;
+  const keys = new Map<OrderId, ParkedKey>();
+  const due: ParkedKey[] = [];
+  const count = { waiting: 0, dead: 0, unwritten: 0 };
+  let retrying = 0;
+
+  const counted = (standing: Standing, by: 1 | -1) => {
+    if (standing.state === 'dead') count.dead += by;
+    else count.waiting += by;
+  };
+
+  const setStanding = (row: Parked, standing: Standing) => {
+    counted(row.standing, -1);
+    row.standing = standing;
+    counted(standing, 1);
+  };
+
+  const failedStanding = (attempts: number, error: unknown): Standing => {
+    const delayMs = retryDelaysMs[Math.max(0, attempts - quickRetries - 1)];
+    return delayMs === undefined
+      ? { state: 'dead', attempts, error: describe(error), retryAt: null }
+      : { state: 'waiting', attempts, error: describe(error), retryAt: Math.ceil(clock.now() + delayMs) };
+  };
+
+  const addRow = (parked: ParkedKey, place: Place, message: Message, standing: Standing) => {
+    const row: Parked = { place, standing, message };
+    parked.rows.push(row);
+    counted(standing, 1);
+    count.unwritten += 1;
+    journal.record({
+      change: 'park',
+      place,
+      message,
+      standing,
+      parkedAt: clock.now(),
+      onWritten: () => {
+        row.message = undefined;
+        count.unwritten -= 1;
+        parking.onRoom();
+      },
+    });
+  };
+
+  const becomeDue = (parked: ParkedKey) => {
+    parked.cancelRetry = () => {};
+    due.push(parked);
+    pump();
+  };
+
+  /** The first message of a key waits: for its next try, or as a dead letter for a person. */
+  const wait = (parked: ParkedKey) => {
+    const { state, retryAt } = parked.rows[0]!.standing;
+    if (state === 'dead') return;
+    // The clock of the wall may have jumped since retryAt was set: never wait longer than the longest delay.
+    const delayMs = Math.min(Math.max(0, (retryAt ?? 0) - clock.now()), Math.max(0, ...retryDelaysMs));
+    parked.cancelRetry = clock.after(delayMs, () => becomeDue(parked));
+  };
+
+  const pump = () => {
+    while (retrying < retriesAtOnceMax && due.length > 0 && !leaving.aborted) {
+      const parked = due.shift()!;
+      retrying += 1;
+      void drain(parked)
+        .catch(() => {
+          // The store could not be read: its message waits where it is.
+          parked.cancelRetry = clock.after(unreadableRetryMs, () => becomeDue(parked));
+        })
+        .finally(() => {
+          retrying -= 1;
+          pump();
+        });
+    }
+  };
+
+  const bodyOf = (row: Parked): Message => {
+    const message = row.message ?? store.find(row.place)?.message;
+    if (message === undefined) throw new Error(`${group}: no parked message at ${row.place.position}`);
+    return message;
+  };
+
+  /** Handles the parked messages of a key in order, until one fails or none is left. */
+  const drain = async (parked: ParkedKey): Promise<void> => {
+    for (;;) {
+      const row = parked.rows[0]!;
+      const message = bodyOf(row);
+      const result = await attempt(message, row.standing.attempts);
+      if (result.outcome === 'left') return;
+      if (result.outcome === 'failed') {
+        const standing = failedStanding(result.attempts, result.error);
+        setStanding(row, standing);
+        journal.record({ change: 'stand', place: row.place, standing });
+        parking.onParked(message, standing, result.error);
+        return wait(parked);
+      }
+      journal.record({ change: 'remove', place: row.place });
+      if (dropFirst(parked)) return;
+    }
+  };
+
+  /** Takes the first row away; true where it was the last, and the key flows again. */
+  const dropFirst = (parked: ParkedKey): boolean => {
+    counted(parked.rows.shift()!.standing, -1);
+    const free = parked.rows.length === 0;
+    if (free) keys.delete(parked.key);
+    parking.onRoom();
+    return free;
+  };
+
+  const deadAt = (key: OrderId, place: Place): ParkedKey | undefined => {
+    const parked = keys.get(key);
+    const first = parked?.rows[0];
+    const found = first?.place.position === place.position && first.place.index === place.index;
+    return found && first.standing.state === 'dead' ? parked : undefined;
+  };
+
+  return {
+    count,
+    of: (key: OrderId): ParkedKey | undefined => keys.get(key),
+    /** Whether a message of this key, read again from the log, was parked or handled before. */
+    isPast: (parked: ParkedKey, position: number, index: number): boolean => {
+      const last = parked.rows.at(-1)!.place;
+      return position < last.position || (position === last.position && index <= last.index);
+    },
+    /** Parks the message that failed: the first of its key. */
+    begin: (message: Message, index: number, attempts: number, error: unknown): void => {
+      const parked: ParkedKey = { key: message.key, rows: [], cancelRetry: () => {} };
+      keys.set(message.key, parked);
+      const standing = failedStanding(attempts, error);
+      addRow(parked, { group, position: message.position, index }, message, standing);
+      parking.onParked(message, standing, error);
+      wait(parked);
+    },
+    /** Parks a message behind the first of its key. */
+    follow: (parked: ParkedKey, message: Message, index: number): void =>
+      addRow(parked, { group, position: message.position, index }, message, behind),
+    /** Takes up what was parked before: to be called before the group's first message. */
+    load: (): void => {
+      for (const { key, position, index, state, attempts, error, retryAt } of store.parkedOf(group)) {
+        const parked = keys.get(key) ?? { key, rows: [], cancelRetry: () => {} };
+        keys.set(key, parked);
+        const standing = { state, attempts, error, retryAt };
+        parked.rows.push({ place: { group, position, index }, standing, message: undefined });
+        counted(standing, 1);
+      }
+      for (const parked of keys.values()) wait(parked);
+    },
+    /** Tries a dead letter again now; false where it is none. Rejects as the journal does. */
+    redrive: (key: OrderId, place: Place): boolean => {
+      const parked = deadAt(key, place);
+      if (parked === undefined) return false;
+      const standing: Standing = {
+        ...parked.rows[0]!.standing,
+        state: 'waiting',
+        attempts: 0,
+        retryAt: clock.now(),
+      };
+      journal.recordNow({ change: 'stand', place, standing });
+      setStanding(parked.rows[0]!, standing);
+      becomeDue(parked);
+      return true;
+    },
+    /** Drops a dead letter; false where it is none. */
+    discard: (key: OrderId, place: Place, note: string, by: string): boolean => {
+      const parked = deadAt(key, place);
+      if (parked === undefined) return false;
+      journal.recordNow({ change: 'discard', place, note, by, at: clock.now() });
+      if (!dropFirst(parked)) becomeDue(parked);
+      return true;
+    },
+    /** No retry begins after this. */
+    end: (): void => {
+      for (const parked of keys.values()) parked.cancelRetry();
+    },
+  };
+};
