@@ -1,3 +1,4 @@
+import { servedCountriesDefault } from '@recourse/shipping/test-countries';
 import { z } from 'zod';
 
 /**
@@ -63,12 +64,6 @@ const oneOf = <const T extends readonly [string, ...string[]]>(names: T, words: 
 });
 
 const countriesCountMax = 500;
-
-/** The countries that the simulated carrier serves by default: those of most of the shop's parcels. */
-const servedCountries = [
-  'United Kingdom,Germany,France,EIRE,Norway,Portugal,Belgium,Cyprus,Spain,Netherlands,Switzerland,Italy',
-  'Lithuania,Sweden,Denmark,Channel Islands,Finland,Austria,Poland',
-].join(',');
 
 /** All settings, in the order in which they are listed. */
 export const settings = {
@@ -155,17 +150,14 @@ export const settings = {
   }),
   carrierCountries: {
     variable: 'CARRIER_COUNTRIES',
-    default: servedCountries,
+    default: servedCountriesDefault.join(','),
     unit: 'names',
     sentence: 'The countries that the simulated carrier serves, by the names that orders use; * serves all.',
     allowed: `* or 1 to ${countriesCountMax} names of 1 to 64 characters, separated by commas`,
-    schema: z.union([
-      z.literal('*'),
-      z
-        .string()
-        .transform((text) => text.split(',').map((name) => name.trim()))
-        .pipe(z.array(z.string().min(1).max(64)).min(1).max(countriesCountMax)),
-    ]),
+    schema: z
+      .string()
+      .transform((text) => text.split(',').map((name) => name.trim()))
+      .pipe(z.array(z.string().min(1).max(64)).min(1).max(countriesCountMax)),
   },
   demoStock: trueOrFalse({
     variable: 'DEMO_STOCK',
