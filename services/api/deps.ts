@@ -1,0 +1,78 @@
+import type { EventData } from '@recourse/contracts/events';
+import type { Ledger, OrderList, OrderListQuery, SagaList, SagaListQuery } from '@recourse/contracts/http';
+import type { OrderId } from '@recourse/contracts/ids';
+import type { DeadLetters } from '@recourse/infra/ports/broker';
+import type { Clock } from '@recourse/infra/ports/clock';
+import type { EventLog } from '@recourse/infra/ports/event-log';
+import type { Ids } from '@recourse/infra/ports/ids';
+import type { Metrics } from '@recourse/infra/telemetry/metrics';
+import type { InventoryService } from '@recourse/inventory/service';
+import type { OrderService } from '@recourse/order/service';
+import type { PaymentService } from '@recourse/payment/service';
+import type { ShippingService } from '@recourse/shipping/service';
+import type { Logger } from 'pino';
+import type { Live } from './live.ts';
+
+/** What the API needs of the read models. */
+export type ReadModelsApi = {
+  listOrders(query: OrderListQuery): OrderList | Promise<OrderList>;
+  listSagas(query: SagaListQuery): SagaList | Promise<SagaList>;
+  ledger(): Ledger | Promise<Ledger>;
+  /** Orders by state, as far as the read model has come. */
+  counts(): { readonly open: number; readonly completed: number; readonly cancelled: number };
+};
+
+/** What bounds the API. */
+export type ApiLimits = {
+  /** With so many orders open a new one is answered 503. */
+  readonly openOrdersMax: number;
+  readonly bodyBytesMax?: number;
+  /** The longest wait that `Prefer: wait=N` gets. */
+  readonly waitSecondsMax?: number;
+  /** How long an order may take, and how long past that it is stuck. */
+  readonly deadlineMs: number;
+  readonly stuckAfterMs?: number;
+  /** How often a silent event stream says that it lives. */
+  readonly heartbeatMs?: number;
+};
+
+/** Everything the API works with. */
+export type ApiDeps = {
+  readonly log: EventLog;
+  readonly orders: Pick<OrderService, 'create' | 'requestCancellation'>;
+  readonly inventory: Pick<InventoryService, 'receive' | 'stockOf' | 'isKnown'>;
+  readonly payment: Pick<PaymentService, 'resolve'>;
+  readonly shipping: Pick<ShippingService, 'resolve'>;
+  readonly deadLetters: DeadLetters;
+  /** By consumer group: records yet to be handled. */
+  lag(): Promise<Readonly<Record<string, number>>>;
+  readonly readModels: ReadModelsApi;
+  readonly live: Live;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly limits: ApiLimits;
+  /** Why the service is not ready now, a reason each; empty when it is. */
+  ready(): readonly string[];
+  /** True once the process has begun to stop: no new work is taken. */
+  stopping(): boolean;
+};
+
+/** The limits with their defaults. */
+export const limitsOf = (limits: ApiLimits): Required<ApiLimits> => ({
+  bodyBytesMax: 256 * 1024,
+  waitSecondsMax: 60,
+  stuckAfterMs: 60_000,
+  heartbeatMs: 15_000,
+  ...limits,
+});
+
+/** What `createApi` hands to each resource. */
+export type Context = Omit<ApiDeps, 'limits'> & { readonly limits: Required<ApiLimits> };
+
+/** What an order was created from. */
+export type Created = EventData['OrderCreated'];
+
+/** The path of an order, as `Location` says it. */
+export const orderPath = (orderId: OrderId): string => `/orders/${orderId}`;

@@ -1,0 +1,122 @@
+import { DeadLetter, DeadLetterList, DiscardRequest } from '@recourse/contracts/http';
+import type { ParkedMessage } from '@recourse/infra/ports/broker';
+import { z } from 'zod';
+import { readJson } from '../body.ts';
+import type { Context } from '../deps.ts';
+import { anonymous } from '../idempotency.ts';
+import { notFound } from '../problem.ts';
+import { type Route, sendJson } from '../route.ts';
+import { valid, validId } from '../validate.ts';
+
+const DeadLetterId = z.string().min(1).max(300);
+const params = z.object({ id: DeadLetterId });
+
+const ListQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  cursor: z.string().min(1).max(300).optional(),
+});
+
+/** Messages that a group could not handle: shown, redriven, discarded. */
+export const deadLetterRoutes = ({ deadLetters, limits, logger }: Context): readonly Route[] => {
+  /** The dead letter as it was before it is acted on. Throws `not-found`. */
+  const found = async (id: unknown): Promise<ParkedMessage> => {
+    const parked = await deadLetters.get(validId(DeadLetterId, 'id', id));
+    if (parked === undefined || parked.state !== 'dead') throw notFound('The dead letter');
+    return parked;
+  };
+
+  return [
+    {
+      ...documented.list,
+      serve: async (req, res) => {
+        const { limit, cursor } = valid(ListQuery, req.query);
+        // One more than asked for tells whether there is a next page.
+        const items = await deadLetters.list({
+          max: limit + 1,
+          ...(cursor !== undefined && { after: cursor }),
+        });
+        const page = items.slice(0, limit);
+        const nextCursor = items.length > limit ? (page.at(-1)?.id ?? null) : null;
+        const body: DeadLetterList = { items: page.map(shown), nextCursor };
+        sendJson(res, 200, body);
+      },
+    },
+    {
+      ...documented.redrive,
+      serve: async (req, res) => {
+        const parked = await found(req.params.id);
+        if (!(await deadLetters.redrive(parked.id))) throw notFound('The dead letter');
+        logger.info({ orderId: parked.key, group: parked.group, type: parked.type }, 'dead letter redriven');
+        sendJson(res, 202, shown(parked));
+      },
+    },
+    {
+      ...documented.discard,
+      serve: async (req, res) => {
+        const { note } = valid(DiscardRequest, await readJson(req, limits.bodyBytesMax));
+        const parked = await found(req.params.id);
+        if (!(await deadLetters.discard(parked.id, note, anonymous))) throw notFound('The dead letter');
+        logger.info({ orderId: parked.key, group: parked.group, type: parked.type }, 'dead letter discarded');
+        sendJson(res, 200, shown(parked));
+      },
+    },
+  ];
+};
+
+const shown = (parked: ParkedMessage): DeadLetter => ({
+  id: parked.id,
+  group: parked.group,
+  topic: parked.topic,
+  orderId: parked.key,
+  type: parked.type,
+  messageId: parked.messageId,
+  attempts: parked.attempts,
+  error: parked.error ?? '',
+  parkedAt: new Date(parked.parkedAt).toISOString(),
+  message: parked.message,
+});
+
+const documented = {
+  list: {
+    method: 'get',
+    path: '/dead-letters',
+    operationId: 'listDeadLetters',
+    tag: 'Operations',
+    summary: 'Lists dead letters, in the order of the log',
+    query: ListQuery,
+    responses: { 200: { description: 'A page.', schema: DeadLetterList } },
+    problems: ['invalid-request', 'unavailable'],
+  },
+  redrive: {
+    method: 'post',
+    path: '/dead-letters/:id/redrive',
+    operationId: 'redriveDeadLetter',
+    tag: 'Operations',
+    summary: 'Hands a dead letter to its group again',
+    description: 'What waits behind it follows in order.',
+    params,
+    responses: { 202: { description: 'It is tried again: the dead letter as it was.', schema: DeadLetter } },
+    problems: ['invalid-id', 'not-found', 'unavailable', 'stopping'],
+  },
+  discard: {
+    method: 'post',
+    path: '/dead-letters/:id/discard',
+    operationId: 'discardDeadLetter',
+    tag: 'Operations',
+    summary: 'Drops a dead letter, on record',
+    description: 'What waits behind it follows in order.',
+    params,
+    body: { schema: DiscardRequest, required: true },
+    responses: { 200: { description: 'It is dropped: the dead letter as it was.', schema: DeadLetter } },
+    problems: [
+      'malformed-json',
+      'invalid-request',
+      'invalid-id',
+      'not-found',
+      'body-too-large',
+      'unsupported-media-type',
+      'unavailable',
+      'stopping',
+    ],
+  },
+} satisfies Record<string, Omit<Route, 'serve'>>;
