@@ -28,6 +28,8 @@ export type InventoryOptions = {
   readonly skusCachedMax?: number;
   /** The most changes of one SKU that are joined into one append; at most `appendEventsMax`. */
   readonly skuBatchMax?: number;
+  /** Orders and receipts that one SKU remembers while some are under way: at least what can be under way at once. */
+  readonly skuTracesMax?: number;
 };
 
 /** The stock of a SKU: `updatedAt` in milliseconds since 1970. */
@@ -56,9 +58,9 @@ type Wished = CommandMessage<'ReserveInventory' | 'ReleaseInventory'>;
  * handling took, goes on from what the log holds.
  */
 export const inventoryService = (options: InventoryOptions): InventoryService => {
-  const { log, logger, skusCachedMax = 10_000, skuBatchMax = 500 } = options;
+  const { log, logger, skusCachedMax = 10_000, skuBatchMax = 500, skuTracesMax = 2_000 } = options;
   const store = deciderStore(log, 'inventory', inventory, { cachedMax: ordersCachedMax });
-  const stock = openStock({ log, skusCachedMax, skuBatchMax });
+  const stock = openStock({ log, skusCachedMax, skuBatchMax, skuTracesMax });
 
   /** Gives the decider a command with what the SKUs look like, where that is asked. */
   const commandOf = async (message: Wished, state: Inventory, held: Counter[]): Promise<InventoryCommand> => {

@@ -16,9 +16,6 @@ export type Trace = {
   received?: { readonly onHand: number; readonly revision: number };
 };
 
-/** How many orders and receipts one SKU remembers while some are under way; older ones are read from the log. */
-export const tracesMax = 2_000;
-
 /**
  * What this process knows of one SKU: the head of its stream, and, while anybody holds it, what was written after
  * `tracedFrom`, by whomever. All of it is true up to `revision`; others may have written more.
@@ -26,6 +23,8 @@ export const tracesMax = 2_000;
 export type Shelf = {
   readonly sku: Sku;
   readonly stream: StreamName;
+  /** How many orders and receipts it remembers at most; what it forgot is read from the log. */
+  readonly tracesMax: number;
   revision: number;
   onHand: number;
   /** Every record after this revision and up to `revision` is in `traces`. */
@@ -37,9 +36,10 @@ export type Shelf = {
 };
 
 /** A SKU of which nothing is known but its name. */
-export const emptyShelf = (sku: Sku): Shelf => ({
+export const emptyShelf = (sku: Sku, tracesMax: number): Shelf => ({
   sku,
   stream: stockStream(sku),
+  tracesMax,
   revision: noStream,
   onHand: 0,
   tracedFrom: noStream,
@@ -86,7 +86,7 @@ export const learn = (shelf: Shelf, record: StockRecord): void => {
   addTo(trace, record);
   shelf.traces.delete(owner);
   shelf.traces.set(owner, trace);
-  if (shelf.traces.size > tracesMax) forgetOldest(shelf);
+  if (shelf.traces.size > shelf.tracesMax) forgetOldest(shelf);
 };
 
 const forgetOldest = (shelf: Shelf) => {

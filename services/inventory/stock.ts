@@ -30,6 +30,8 @@ export type StockOptions = {
   readonly skusCachedMax: number;
   /** The most events of one append to one SKU's stream. */
   readonly skuBatchMax: number;
+  /** Orders and receipts that one SKU remembers while some are under way. */
+  readonly skuTracesMax: number;
 };
 
 type Waiting = {
@@ -59,13 +61,13 @@ type Plan = {
  * revision either succeeds or conflicts with what has to be learned. Hence nothing has to be forgotten, not even
  * after an append whose outcome is unknown.
  */
-export const openStock = ({ log, skusCachedMax, skuBatchMax }: StockOptions) => {
+export const openStock = ({ log, skusCachedMax, skuBatchMax, skuTracesMax }: StockOptions) => {
   const counters = new LRUCache<Sku, Counter>({ max: skusCachedMax });
   const loading = new Map<Sku, Promise<Counter>>();
 
   const load = async (sku: Sku): Promise<Counter> => {
     try {
-      const counter: Counter = { ...emptyShelf(sku), queue: [], working: false };
+      const counter: Counter = { ...emptyShelf(sku, skuTracesMax), queue: [], working: false };
       const [last] = await log.readStream(counter.stream, { direction: 'backwards', max: 1 });
       if (last === undefined) return counter;
       jumpTo(counter, asStockRecord(last));
