@@ -1,8 +1,10 @@
 import { StartError } from '@recourse/infra/errors';
 import { Command, CommanderError } from 'commander';
 import { configCommand } from './commands/config-command.ts';
+import { demoCommand } from './commands/demo.ts';
 import { historyCommand } from './commands/history.ts';
 import { ledgerCommand } from './commands/ledger.ts';
+import { loadCommand } from './commands/load.ts';
 import { examples } from './commands/options.ts';
 import { orderCommand } from './commands/order.ts';
 import { startCommand } from './commands/start.ts';
@@ -34,10 +36,12 @@ const program = (environment: Environment): Command => {
     );
   const commands = [
     startCommand,
+    demoCommand,
     orderCommand,
     watchCommand,
     historyCommand,
     ledgerCommand,
+    loadCommand,
     configCommand,
   ].map((command) => command(environment));
   for (const command of commands) {

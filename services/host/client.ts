@@ -26,12 +26,12 @@ export type Client = {
   send(method: 'GET' | 'POST', path: string, request?: Request): Promise<Answer>;
   /** As `send`, but rejects with `RefusedError` on every status but 2xx. */
   ask(method: 'GET' | 'POST', path: string, request?: Request): Promise<Answer>;
-  /** Opens a stream of server-sent events. Rejects as `ask` does. */
+  /** Opens a stream of server-sent events; undefined where there are no more. Rejects as `ask` does. */
   stream(
     path: string,
     headers: Readonly<Record<string, string>>,
     signal?: AbortSignal,
-  ): Promise<AsyncIterable<Uint8Array>>;
+  ): Promise<AsyncIterable<Uint8Array> | undefined>;
   close(): Promise<void>;
 };
 
@@ -144,6 +144,8 @@ export const connect = (url: string, { connections = 8 }: { readonly connections
         .catch((error: unknown) => {
           throw new UnreachableError(url, reason(error));
         });
+      // 204: there is nothing more, and never will be.
+      if (answer.statusCode === 204) return undefined;
       if (answer.statusCode === 200) return answer.body;
       const body = parse(url, answer.statusCode, await answer.body.text());
       throw new RefusedError(problemOf(url, { status: answer.statusCode, headers: answer.headers, body }));

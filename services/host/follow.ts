@@ -31,6 +31,7 @@ export async function* followSaga(
     try {
       const headers = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
       const chunks = await client.stream(`/sagas/${encodeURIComponent(orderId)}/stream`, headers, signal);
+      if (chunks === undefined) return;
       for await (const { id, event } of messages(chunks)) {
         heardAt = clock.monotonic();
         if (id !== undefined) lastEventId = id;

@@ -19,8 +19,9 @@ export type Step = {
   readonly id: string;
 };
 
-/** The steps that an event tells of. */
+/** The steps that an event tells of; none of a command's own message, which stands in its SagaAdvanced already. */
 export const stepsOf = (event: CloudEvent): Step[] => {
+  if (event.type in addressee) return [];
   const time = Date.parse(event.time);
   const who = streamOf(event).replace(/-[0-9a-f-]{36}$/, '');
   const step: Step = { time, kind: 'event', who, name: event.type, detail: detailOf(event), id: event.id };

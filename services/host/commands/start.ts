@@ -41,11 +41,18 @@ const start = async (config: Config) => {
     );
   }
   makeFolder(config.dataDir);
+  let close = async () => {};
+  // What the composition cannot go on with: a log written by a newer version, for one.
+  process.on(fatalEvent, (error: Error) => {
+    complain(`Recourse cannot go on: ${error.message}`);
+    leave(close, config.shutdownMsMax, 1);
+  });
   const { startEmbedded } = await import('../embedded.ts');
   const running = await startEmbedded(config).catch((error: unknown) => {
     throw explained(error, config);
   });
-  closeOnSignal(running.close, config.shutdownMsMax);
+  close = running.close;
+  closeOnSignal(close, config.shutdownMsMax);
   print(`${colours.bold('Recourse')} listens on ${colours.cyan(running.url)}`);
   print(`Data:  ${running.dataDir}${running.isNew ? ' (new)' : ''}`);
   print(`Docs:  ${running.url}/docs`);
@@ -85,21 +92,29 @@ const closeOnSignal = (close: () => Promise<void>, shutdownMsMax: number) => {
     }
     firstAt = now;
     complain(`${signal}: taking no new orders, ending what is in hand.`);
-    systemClock.after(shutdownMsMax, () => {
-      complain(`Not done after ${shutdownMsMax} ms: leaving. What is open goes on at the next start.`);
-      process.exit(1);
-    });
-    close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        complain(`Stopping failed: ${error instanceof Error ? error.message : String(error)}`);
-        process.exit(1);
-      },
-    );
+    leave(close, shutdownMsMax, 0);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 };
+
+/** Closes what can be closed in time, and exits. */
+const leave = (close: () => Promise<void>, shutdownMsMax: number, exitCode: number) => {
+  systemClock.after(shutdownMsMax, () => {
+    complain(`Not done after ${shutdownMsMax} ms: leaving. What is open goes on at the next start.`);
+    process.exit(1);
+  });
+  close().then(
+    () => process.exit(exitCode),
+    (error: unknown) => {
+      complain(`Stopping failed: ${error instanceof Error ? error.message : String(error)}`);
+      process.exit(1);
+    },
+  );
+};
+
+/** Emitted on `process` by the composition. */
+const fatalEvent = 'recourse:fatal' as never;
 
 const makeFolder = (dataDir: string) => {
   const folder = resolve(dataDir);
