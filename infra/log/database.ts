@@ -14,11 +14,11 @@ const busyTimeoutMsMax = 2_000;
 /** Memory for pages of the file. */
 const cacheKibMax = 32 * 1024;
 
-/** Pages of 4 KiB in the write-ahead log before they are moved into the file, which takes some tens of ms. */
-const walPagesMax = 4_096;
+/** Pages of 4 KiB in the write-ahead log before they are moved into the file, which takes some ten ms. */
+const walPagesMax = 2_048;
 
 /** What the write-ahead log keeps on disk once it has been moved. */
-const walBytesKept = 64 * 1024 * 1024;
+const walBytesKept = 32 * 1024 * 1024;
 
 /**
  * `stream` = owner * 32 + category. An owner is what follows the category in a stream's name, so the streams of one

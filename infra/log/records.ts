@@ -146,7 +146,8 @@ export const recordWriter = (db: DatabaseSync) => {
   const insert = db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const [packId, packCorrelation, packCausation] = [packer(), packer(), packer()];
   return (ref: StreamRef, record: RecordedEvent, typeId: number, data: string): void => {
-    insert.run(
+    // `get` instead of `run`: there is no result to build, which `run` would do for each record.
+    insert.get(
       record.position,
       streamNumber(ref),
       record.revision,

@@ -55,10 +55,10 @@ const rangeOf = (head: number, { from, direction, max = Number.MAX_SAFE_INTEGER 
  * Throws a `StartError` where the file cannot be opened, is no log, or was written by a newer Recourse.
  */
 export const openSqliteLog = (options: SqliteLogOptions): SqliteLog => {
-  const { path, clock, logger, onFailure, recentMax = 16_384, recentBytesMax = 16 * 1024 * 1024 } = options;
+  const { path, clock, logger, onFailure, recentMax = 8_192, recentBytesMax = 16 * 1024 * 1024 } = options;
   const db = openDatabase(path, options.maxPageCount);
   const reader = recordReader(db);
-  const streams = streamTable(db, options.streamsCachedMax ?? 16_384);
+  const streams = streamTable(db, options.streamsCachedMax ?? 8_192);
   const recent = recentRecords(recentMax, recentBytesMax);
   const head = reader.head();
   const last = reader.after(head - 1, 1)[0];

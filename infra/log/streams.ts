@@ -38,9 +38,7 @@ export const streamTable = (db: DatabaseSync, ownersCachedMax: number) => {
   const ownerIdMax = db.prepare('SELECT coalesce(max(id), 0) AS id FROM owners');
   const headsOfOwner = db.prepare('SELECT stream, head FROM heads WHERE stream BETWEEN ? AND ?');
   const addOwner = db.prepare('INSERT INTO owners (id, name) VALUES (?, ?)');
-  const setHead = db.prepare(
-    'INSERT INTO heads (stream, head) VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET head = excluded.head',
-  );
+  const setHead = db.prepare('REPLACE INTO heads (stream, head) VALUES (?, ?)');
   const allCategories = db.prepare('SELECT id, name FROM categories');
   const addCategory = db.prepare('INSERT INTO categories (id, name) VALUES (?, ?)');
 
@@ -125,11 +123,11 @@ export const streamTable = (db: DatabaseSync, ownersCachedMax: number) => {
           cache.delete(owner.name);
           continue;
         }
-        if (!owner.stored) addOwner.run(owner.id, pack(owner.name));
+        if (!owner.stored) addOwner.get(owner.id, pack(owner.name));
         owner.stored = true;
         const first = owner.id * categoriesMax;
         for (let category = 0; owner.touched !== 0; category += 1, owner.touched >>>= 1)
-          if ((owner.touched & 1) === 1) setHead.run(first + category, owner.heads[category]!);
+          if ((owner.touched & 1) === 1) setHead.get(first + category, owner.heads[category]!);
       }
       touched.clear();
     },
