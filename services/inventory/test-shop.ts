@@ -83,6 +83,34 @@ export const openShop = async () => {
   };
 };
 
+/**
+ * Checks a SKU's stream from its first record on: each on-hand follows from the one before and is never negative, and
+ * no order takes or returns twice, or returns other than it took, or takes after it returned. Answers what each order
+ * has now.
+ */
+export const audit = async (log: EventLog, name: string): Promise<ReadonlyMap<OrderId, number>> => {
+  const taken = new Map<OrderId, number>();
+  const returned = new Set<OrderId>();
+  let onHand = 0;
+  for (const { type, data } of await log.readStream(stockStream(sku(name)))) {
+    if (type === 'StockReceived') onHand += data.quantity;
+    else if (type === 'StockTaken') {
+      if (taken.has(data.orderId) || returned.has(data.orderId)) throw new Error(`${name}: taken twice`);
+      taken.set(data.orderId, data.quantity);
+      onHand -= data.quantity;
+    } else if (type === 'StockReturned') {
+      if (returned.has(data.orderId)) throw new Error(`${name}: returned twice`);
+      if (data.quantity !== (taken.get(data.orderId) ?? 0)) throw new Error(`${name}: returned amiss`);
+      returned.add(data.orderId);
+      taken.delete(data.orderId);
+      onHand += data.quantity;
+    } else throw new Error(`${name}: ${type}`);
+    if (data.onHand !== onHand || onHand < 0)
+      throw new Error(`${name}: on hand ${data.onHand}, not ${onHand}`);
+  }
+  return taken;
+};
+
 const inShort = ({ type, data }: RecordedEvent) => {
   if (type !== 'StockReceived' && type !== 'StockTaken' && type !== 'StockReturned') return type;
   const { quantity, onHand } = data as { quantity: number; onHand: number };
@@ -151,4 +179,48 @@ export const pausingLog = (log: EventLog, stream: StreamName, when: 'before' | '
     },
   };
   return { log: pausing, reached, goOn: () => goOn() };
+};
+
+/** What a log does with one append: waits so many turns of the event loop before and after, and may fail. */
+export type Whim = {
+  readonly before: number;
+  readonly after: number;
+  readonly fails: 'no' | 'unstored' | 'stored';
+};
+
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
+/** How often a log with whims fails at most, so that who tries again gets through. */
+const failuresMax = 12;
+
+/** A log with whims, one an append, round and round; reads wait too. */
+export const whimsicalLog = (log: EventLog, whims: readonly Whim[]): EventLog => {
+  let at = 0;
+  let failures = 0;
+  const next = () => whims[at++ % whims.length]!;
+  return {
+    ...log,
+    readStream: async (...args) => {
+      await turns(next().before);
+      const records = await log.readStream(...args);
+      await turns(next().after);
+      return records;
+    },
+    append: async (...args) => {
+      const { before, after, ...whim } = next();
+      const fails = failures < failuresMax ? whim.fails : 'no';
+      if (fails !== 'no') failures += 1;
+      await turns(before);
+      if (fails === 'unstored') throw new UnavailableError('not stored');
+      try {
+        return await log.append(...args);
+      } finally {
+        await turns(after);
+        // biome-ignore lint/correctness/noUnsafeFinally: the outcome is lost on the way, whatever it was
+        if (fails === 'stored') throw new UnavailableError('nobody knows');
+      }
+    },
+  };
 };
