@@ -1,0 +1,120 @@
+import { join } from 'node:path';
+import type { Ledger, OrderList, OrderListQuery, SagaList, SagaListQuery } from '@recourse/contracts/http';
+import type { Clock } from '@recourse/infra/ports/clock';
+import type { EventLog } from '@recourse/infra/ports/event-log';
+import type { ProjectionStatus } from '@recourse/infra/project/projection';
+import { startProjector } from '@recourse/infra/project/projector';
+import { projectionReader } from '@recourse/infra/project/read';
+import { systemClock } from '@recourse/infra/system';
+import type { Logger } from 'pino';
+import type { BooksPaths } from './projections/ledger-compare.ts';
+import { countOrders, listOrders, type OrderCounts } from './projections/orders-list.ts';
+import { listSagas, type StuckWhen } from './projections/sagas-list.ts';
+
+/** Lists and the ledger: what is folded from the log beside the orders' way, and always a little behind it. */
+export type ReadModels = {
+  /** Rejects with a `ProblemError` on a bad cursor, with `UnavailableError` where the file cannot be read. */
+  listOrders(query: OrderListQuery): Promise<OrderList>;
+  /** As `listOrders`. `when` says what decides, besides the rows, which sagas are stuck; default: as opened. */
+  listSagas(query: SagaListQuery, when?: StuckWhen): Promise<SagaList>;
+  /** The three comparisons, computed now, at the log's head. Calls at the same time share one. */
+  ledger(): Promise<Ledger>;
+  /** How many orders there are in each state, and the position of the log at which that holds. Cheap. */
+  counts(): OrderCounts;
+  /** By projection: the position that it shows. */
+  positions(): Readonly<Record<string, number>>;
+  /** By projection: whether it goes on, and if not, at which record of the log it stopped and why. */
+  status(): readonly ProjectionStatus[];
+  /** Resolves once every projection shows this position. Rejects where one has stopped before it. */
+  waitFor(position: number): Promise<void>;
+  /** Ends the thread at once, as a crash would; it is started again and goes on where it was. */
+  crash(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** How the read models are opened. */
+export type ReadModelsOptions = {
+  /** Holds `read-models/`, made where it does not exist. */
+  readonly dataDir: string;
+  /** The log's file, which the thread reads for itself. */
+  readonly logPath: string;
+  /** Where news of records comes from. */
+  readonly log: Pick<EventLog, 'head' | 'follow'>;
+  /** Default: the machine's own. */
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Default: `simulated/gateway.db` and `simulated/carrier.db` in `dataDir`. */
+  readonly books?: BooksPaths;
+  /** The deadline of a saga that has not taken its first step, from its order's creation on. */
+  readonly deadlineMs?: number;
+  /** How long past its deadline an open saga is stuck. */
+  readonly stuckAfterMs?: number;
+  /** Orders that have dead letters now. */
+  readonly deadLetterKeys?: () => readonly string[] | Promise<readonly string[]>;
+};
+
+const deadlineMsDefault = 300_000;
+const stuckAfterMsDefault = 60_000;
+/** Records in one notice of the log: only that there are some matters. */
+const noticeRecordsMax = 2_000;
+
+/**
+ * Opens the read models: starts the thread that fills them and resolves once their files are there, however far
+ * behind the log. Rejects where it cannot write them.
+ */
+export const openReadModels = async (options: ReadModelsOptions): Promise<ReadModels> => {
+  const { dataDir, logPath, log, clock = systemClock, logger } = options;
+  const folder = join(dataDir, 'read-models');
+  const books = options.books ?? {
+    gateway: join(dataDir, 'simulated', 'gateway.db'),
+    carrier: join(dataDir, 'simulated', 'carrier.db'),
+  };
+  const entry = new URL('./projections/worker.ts', import.meta.url);
+  const setup = { logPath, folder, extra: books };
+  const projector = await startProjector({ entry, setup, clock, logger });
+  const news = log.follow(await log.head(), noticeRecordsMax, projector.wake);
+  const orders = projectionReader(folder, 'orders', projector.generation);
+  const sagas = projectionReader(folder, 'sagas', projector.generation);
+  let counted: { readonly changes: number; readonly counts: OrderCounts } | undefined;
+  let nextLedger: Promise<Ledger> | undefined;
+  let lastLedger: Promise<unknown> = Promise.resolve();
+
+  const whenOpened = async (): Promise<StuckWhen> => ({
+    now: clock.now(),
+    deadlineMs: options.deadlineMs ?? deadlineMsDefault,
+    stuckAfterMs: options.stuckAfterMs ?? stuckAfterMsDefault,
+    deadLetterKeys: (await options.deadLetterKeys?.()) ?? [],
+  });
+
+  /** One at a time; who asks while one is computed gets the next, and shares it with all others who do. */
+  const ledger = (): Promise<Ledger> => {
+    nextLedger ??= lastLedger.then(() => {
+      nextLedger = undefined;
+      const asked = projector.ask('ledger') as Promise<Ledger>;
+      lastLedger = asked.catch(() => {});
+      return asked;
+    });
+    return nextLedger;
+  };
+
+  return {
+    listOrders: async (query) => listOrders(orders, query),
+    listSagas: async (query, when) => listSagas(sagas, query, when ?? (await whenOpened())),
+    ledger,
+    counts: () => {
+      const changes = projector.changes();
+      if (counted?.changes !== changes) counted = { changes, counts: countOrders(orders) };
+      return counted.counts;
+    },
+    positions: () => Object.fromEntries(projector.status().map(({ name, position }) => [name, position])),
+    status: projector.status,
+    waitFor: projector.waitFor,
+    crash: projector.crash,
+    close: async () => {
+      await news.close();
+      await projector.close();
+      orders.close();
+      sagas.close();
+    },
+  };
+};

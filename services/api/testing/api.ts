@@ -1,0 +1,193 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { formatPosition, Problem } from '@recourse/contracts/http';
+import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
+import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
+import type { DeadLetters } from '@recourse/infra/ports/broker';
+import { sleep } from '@recourse/infra/ports/clock';
+import type { EventLog } from '@recourse/infra/ports/event-log';
+import { systemClock, systemIds } from '@recourse/infra/system';
+import { createLogger } from '@recourse/infra/telemetry/logger';
+import { createMetrics } from '@recourse/infra/telemetry/metrics';
+import { inventoryService } from '@recourse/inventory/service';
+import { orderService } from '@recourse/order/service';
+import { paymentService } from '@recourse/payment/service';
+import { openSimulatedGateway } from '@recourse/payment/simulated-gateway';
+import { orchestrator } from '@recourse/sagas/orchestrator';
+import { shippingService } from '@recourse/shipping/service';
+import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
+import { createApi } from '../app.ts';
+import type { ApiLimits, ReadModelsApi } from '../deps.ts';
+import { startLive } from '../live.ts';
+
+/** How an API is set up for a test. */
+export type TestApiOptions = {
+  /** Whether orders move: with `false` they stay as the API has left them. */
+  readonly running?: boolean;
+  readonly limits?: Partial<ApiLimits>;
+  readonly live?: { readonly waitersMax?: number; readonly streamsMax?: number };
+  wrapLog?(log: EventLog): EventLog;
+  wrapDeadLetters?(deadLetters: DeadLetters): DeadLetters;
+  ready?(): readonly string[];
+  readonly readModels?: Partial<ReadModelsApi>;
+};
+
+/** An answer, its body read. */
+export type Answer = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: a test looks into what came over the wire
+  readonly json: any;
+};
+
+const nothingYet = { items: [], nextCursor: null, position: formatPosition(0) };
+
+/** Read models that have read nothing yet. */
+const emptyReadModels: ReadModelsApi = {
+  listOrders: () => nothingYet,
+  listSagas: () => nothingYet,
+  ledger: () => ({
+    position: formatPosition(0),
+    money: [],
+    stock: { skus: 0, received: 0, onHand: 0, reserved: 0, shipped: 0 },
+    books: { charges: 0, refunds: 0, shipments: 0, cancellations: 0, inFlight: 0 },
+    orders: { open: 0, completed: 0, cancelled: 0 },
+    violations: [],
+  }),
+  counts: () => ({ open: 0, completed: 0, cancelled: 0 }),
+};
+
+/** An order of one SKU that is in stock. */
+export const orderOf = (changes: Record<string, unknown> = {}) => ({
+  customerId: 'customer-1',
+  currency: 'GBP',
+  country: 'France',
+  paymentToken: 'tok_accepted',
+  lines: [{ sku: '85123A', quantity: 2, unitPrice: 255 }],
+  ...changes,
+});
+
+/** Waits until something holds. */
+export const eventually = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
+  while (!(await holds())) await sleep(systemClock, 2);
+};
+
+/** The API over real HTTP, on a real log with the real services, in a folder of its own. */
+export const startTestApi = async (options: TestApiOptions = {}) => {
+  const { running = true } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'recourse-api-'));
+  const clock = systemClock;
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const logger = createLogger({ level: 'debug', pretty: 'json', destination });
+  const metrics = createMetrics();
+  const sqliteLog = openSqliteLog({
+    path: join(folder, 'log.db'),
+    clock,
+    observeAppendMs: metrics.observeAppendMs,
+  });
+  const log = options.wrapLog?.(sqliteLog) ?? sqliteLog;
+  const gateway = openSimulatedGateway({ path: join(folder, 'gateway.db'), clock });
+  const carrier = openSimulatedCarrier({ path: join(folder, 'carrier.db'), clock });
+  const orders = orderService({ log });
+  const inventory = inventoryService({ log, logger });
+  const payment = paymentService({ log, gateway, clock, logger });
+  const shipping = shippingService({ log, carrier, clock, logger });
+  const sagas = orchestrator({ log, times: { askDelaysMs: [1_000], deadlineMs: 300_000 } });
+  const broker = await openEmbeddedBroker({ log, path: join(folder, 'delivery.db'), clock, logger });
+  const live = startLive({
+    log,
+    after: 0,
+    openOrders: 0,
+    clock,
+    logger,
+    onEnded: metrics.observeEnded,
+    ...options.live,
+  });
+  let stopping = false;
+  const api = createApi({
+    log,
+    orders,
+    inventory,
+    payment,
+    shipping,
+    deadLetters: options.wrapDeadLetters?.(broker.deadLetters) ?? broker.deadLetters,
+    lag: broker.lag,
+    readModels: { ...emptyReadModels, ...options.readModels },
+    live,
+    clock,
+    ids: systemIds,
+    logger,
+    metrics,
+    limits: { openOrdersMax: 1_000, deadlineMs: 300_000, ...options.limits },
+    ready: options.ready ?? (() => []),
+    stopping: () => stopping,
+  });
+  const groups = [sagas, orders, payment, inventory, shipping].map(({ group }) => group);
+  const run = () => {
+    for (const group of groups) broker.consume(group);
+  };
+  if (running) run();
+  const server = createServer(api);
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const send = async (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> => {
+    const raw = typeof body === 'string' || body instanceof Uint8Array;
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: raw ? (body as string) : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') === true;
+    const json = isJson && text !== '' ? JSON.parse(text) : undefined;
+    // Whatever it is, an error is a problem as documented.
+    if (response.status >= 400) Problem.parse(json);
+    return { status: response.status, headers: response.headers, text, json };
+  };
+
+  return {
+    url,
+    api,
+    log,
+    live,
+    broker,
+    lines,
+    run,
+    get: (path: string, headers?: Record<string, string>) => send('GET', path, undefined, headers),
+    post: (path: string, body?: unknown, headers?: Record<string, string>) =>
+      send('POST', path, body, headers),
+    send,
+    /** Takes goods in. */
+    stock: (sku: string, quantity: number) =>
+      send('POST', `/inventory/${encodeURIComponent(sku)}/receipts`, { quantity }),
+    stop: () => {
+      stopping = true;
+    },
+    close: async () => {
+      stopping = true;
+      await live.close();
+      server.closeAllConnections();
+      await new Promise((closed) => server.close(closed));
+      await broker.close();
+      gateway.close();
+      carrier.close();
+      await sqliteLog.close();
+      metrics.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+/** A running API, as `startTestApi` makes it. */
+export type TestApi = Awaited<ReturnType<typeof startTestApi>>;
