@@ -9,7 +9,7 @@ export type SimulatedBooks = {
   /**
    * Runs `entry` in the transaction that all entries of this turn of the event loop share, and resolves with what it
    * returns once that is committed. Rejects with what `entry` throws; what it had written before stands. Rejects
-   * every entry of the turn, none of them written, where the transaction fails.
+   * every entry of the turn where the transaction fails; then it is not known whether they were written.
    */
   write<T>(entry: () => T): Promise<T>;
   /** Writes what is queued, then closes the file. */

@@ -199,6 +199,7 @@ describe('a cancellation', () => {
     cancelHeld.open();
     await handled;
     expect((await types()).at(-1)).toBe('ShipmentCancelled');
+    expect(clock.pending()).toBe(0);
   });
 
   it('that starts while the shipment is out ends it; the answer, when it comes, passes no pivot', async () => {
