@@ -82,10 +82,9 @@ const load = async (
   const read = reader.result();
   const invoices = read.invoices.filter(({ lines }) => lines.length <= orderLinesMax);
   const stock = stockFor(invoices, settings.share);
-  await report(read, settings);
-
   // No server at all is said at once; one that goes away later is waited for.
   await client.send('GET', '/health/live');
+  await report(read, settings);
   const send = patientSender(client, clock, settings.goneMsMax);
   const before = await readLedger(client, send);
   const received = await receiveStock(client, send, stock, sha256, settings.concurrency);

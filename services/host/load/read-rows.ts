@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { type Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { types } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { StartError } from '@recourse/infra/errors';
 import { CsvError, type Info, parse } from 'csv-parse';
@@ -53,9 +54,8 @@ export const readRows = async (path: string, onRow: (row: Row) => void): Promise
     for await (const parsed of records) take.record(parsed);
   };
   try {
-    const file = createReadStream(path);
-    if (await isGzip(path)) await pipeline(file, createGunzip(), watched, parser, consume);
-    else await pipeline(file as Readable, watched, parser, consume);
+    if (await isGzip(path)) await pipeline(createReadStream(path), createGunzip(), watched, parser, consume);
+    else await pipeline(createReadStream(path), watched, parser, consume);
   } catch (error) {
     throw explained(path, error);
   }
@@ -132,7 +132,7 @@ const isGzip = async (path: string): Promise<boolean> => {
 const bad = (path: string, what: string) => new StartError('bad-file', `${path} ${what}. Nothing was sent.`);
 
 const explained = (path: string, error: unknown): unknown => {
-  if (error instanceof StartError || !(error instanceof Error)) return error;
+  if (error instanceof StartError || !types.isNativeError(error)) return error;
   if (error instanceof CsvError) return bad(path, `is no sound CSV: ${error.message}`);
   switch ('code' in error ? error.code : undefined) {
     case 'ENOENT':

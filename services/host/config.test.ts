@@ -1,0 +1,117 @@
+import { describe, expect, it } from '@jest/globals';
+import { StartError } from '@recourse/infra/errors';
+import { type Flags, isLoopback, readConfig, type SettingName, settingNames, settingsNow } from './config.ts';
+import { settings } from './settings.ts';
+
+const complaintOf = (flags: Flags, environment: Record<string, string> = {}): string => {
+  try {
+    readConfig(flags, environment);
+  } catch (error) {
+    if (error instanceof StartError) return error.message;
+    throw error;
+  }
+  return 'no complaint';
+};
+
+describe('settings', () => {
+  it('all have a default that they allow', () => {
+    const config = readConfig({}, {});
+    expect(config).toMatchObject({
+      port: 3000,
+      host: '127.0.0.1',
+      dataDir: './data',
+      allowUnauthenticated: false,
+      askDelaysMs: [1_000, 2_000, 5_000, 10_000, 20_000],
+      retryDelaysMs: [1_000, 5_000, 20_000, 60_000],
+      demoStock: true,
+      logFormat: 'auto',
+      waitSecondsMax: 60,
+    });
+    expect(config.carrierCountries).toContain('United Kingdom');
+    expect(Object.keys(config)).toEqual(settingNames);
+  });
+
+  it('come from flags before the environment before defaults, and say which', () => {
+    const flags = { port: '4000' };
+    const environment = { PORT: '5000', SLOW_MS: '7', HOST: '', RECOURSE_UNHEARD_OF: 'x' };
+    expect(readConfig(flags, environment)).toMatchObject({ port: 4000, slowMs: 7, host: '127.0.0.1' });
+    const sources = new Map(settingsNow(flags, environment).map(({ name, source }) => [name, source]));
+    expect([sources.get('port'), sources.get('slowMs'), sources.get('host')]).toEqual([
+      'flag',
+      'environment',
+      'default',
+    ]);
+  });
+
+  it('take a switch without a value as true', () => {
+    expect(readConfig({ allowUnauthenticated: true, host: '0.0.0.0' }, {}).allowUnauthenticated).toBe(true);
+  });
+
+  it('let the carrier serve all countries, or those named', () => {
+    expect(readConfig({ carrierCountries: '*' }, {}).carrierCountries).toEqual(['*']);
+    expect(readConfig({ carrierCountries: 'France, EIRE' }, {}).carrierCountries).toEqual(['France', 'EIRE']);
+  });
+
+  const bad: Record<SettingName, readonly string[]> = {
+    port: ['abc', '-1', '65536', '3000.5', '3e3', ' 3000'],
+    host: ['not a host', 'http://127.0.0.1', '-x'],
+    dataDir: ['x'.repeat(5_000)],
+    allowUnauthenticated: ['yes', '1'],
+    openOrdersMax: ['0', '-5', 'many', '1000001'],
+    orderDeadlineMs: ['999', '5 min'],
+    askDelaysMs: ['1,x', ',', '0', '1,,2', '3600001', Array(21).fill('1').join(',')],
+    callMsMax: ['0', '60001'],
+    undoFlagAsks: ['0'],
+    gatewayLatencyMs: ['-1', '1.5'],
+    carrierLatencyMs: ['fast'],
+    slowMs: ['600001'],
+    carrierCountries: ['France,,Spain', 'x'.repeat(65)],
+    demoStock: ['no'],
+    logLevel: ['loud'],
+    logFormat: ['xml'],
+    shutdownMsMax: ['99'],
+    retryDelaysMs: ['soon'],
+    waitSecondsMax: ['0', '601'],
+  };
+
+  it.each(
+    Object.entries(bad).flatMap(([name, texts]) => texts.map((text) => [name, text.slice(0, 30), text])),
+  )(
+    '%s cannot be "%s": the complaint names variable, flag, what was given and what is allowed',
+    (name, _, text) => {
+      const { variable, allowed } = settings[name as SettingName];
+      const flag = `--${variable.toLowerCase().replaceAll('_', '-')}`;
+      const byEnvironment = complaintOf({}, { [variable]: text });
+      const byFlag = complaintOf({ [name]: text });
+      for (const complaint of [byEnvironment, byFlag]) {
+        expect(complaint).toContain(`${variable} (${flag}) is "${text.slice(0, 200)}`);
+        expect(complaint).toContain(`it must be ${allowed}.`);
+        expect(complaint.split('\n')).toHaveLength(1);
+      }
+      expect(byEnvironment).toContain('in the environment');
+      expect(byFlag).toContain(`by ${flag}`);
+    },
+  );
+
+  it('are complained about together, a line each', () => {
+    expect(complaintOf({ port: 'x' }, { LOG_LEVEL: 'loud' }).split('\n')).toHaveLength(2);
+  });
+});
+
+describe('an address that others could reach', () => {
+  it.each(['0.0.0.0', '::', '192.168.1.5', 'shop.example', '128.0.0.1'])(
+    '%s is refused without a flag',
+    (host) => {
+      expect(complaintOf({ host })).toContain('--allow-unauthenticated');
+      expect(readConfig({ host }, { ALLOW_UNAUTHENTICATED: 'true' }).host).toBe(host);
+    },
+  );
+
+  it.each(['127.0.0.1', '127.8.9.10', '::1', 'localhost', 'LOCALHOST', '::ffff:127.0.0.1'])(
+    '%s is none',
+    (host) => {
+      expect(isLoopback(host)).toBe(true);
+      expect(readConfig({ host }, {}).host).toBe(host);
+    },
+  );
+});
