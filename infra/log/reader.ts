@@ -1,0 +1,148 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { registry } from '@recourse/contracts/registry';
+import { UnknownVersionError } from '../errors.ts';
+import type { RecordedEvent } from '../ports/event-log.ts';
+import type { LogSource } from '../project/source.ts';
+import { openDatabaseToRead } from './database.ts';
+import { type Packed, unpack } from './names.ts';
+import { categoriesMax } from './streams.ts';
+
+type Row = [
+  position: number,
+  stream: number,
+  revision: number,
+  type: number,
+  time: number,
+  correlation: Packed | null,
+  data: string,
+];
+
+type Type = { readonly id: number; readonly name: string; readonly version: number };
+
+/** Names of owners kept in memory, at least; at most twice as many. */
+const ownersCachedMax = 4_096;
+
+const codeColumns = 'position, stream, revision, type, time, correlation, data';
+
+/** Looks names up by number, and keeps those last used. */
+const ownerNames = (db: DatabaseSync) => {
+  const select = db.prepare('SELECT name FROM owners WHERE id = ?');
+  let young = new Map<number, string>();
+  let old = new Map<number, string>();
+  return (id: number): string => {
+    const known = young.get(id);
+    if (known !== undefined) return known;
+    let name = old.get(id);
+    if (name === undefined) {
+      const found = select.get(id) as { name: Packed } | undefined;
+      if (found === undefined) throw new Error(`the log is damaged: owner ${id} is missing`);
+      name = unpack(found.name);
+    }
+    if (young.size >= ownersCachedMax) {
+      old = young;
+      young = new Map();
+    }
+    young.set(id, name);
+    return name;
+  };
+};
+
+/** Types by number, read again when an unknown one turns up. Refuses a version that this build does not know. */
+const typeNames = (db: DatabaseSync) => {
+  const select = db.prepare('SELECT id, name, version FROM types');
+  const types = new Map<number, Type>();
+  return {
+    get: (id: number, position: number): Type => {
+      const { name, version } = types.get(id)!;
+      if (version > (registry.get(name)?.version ?? 0))
+        throw new UnknownVersionError(
+          `record ${position} is a ${name} of version ${version}: this Recourse does not know it, start a newer one`,
+        );
+      return types.get(id)!;
+    },
+    numbersOf: (wanted: ReadonlySet<string>): readonly number[] => {
+      for (const row of select.all() as Type[]) types.set(row.id, row);
+      return [...types.values()].filter(({ name }) => wanted.has(name)).map(({ id }) => id);
+    },
+  };
+};
+
+/** The ids of a record, read only where somebody asks for them: folds rarely do. */
+const lazyIds = (db: DatabaseSync) => {
+  const select = db.prepare('SELECT id, causation FROM records WHERE position = ?');
+  return (position: number) => {
+    const found = select.get(position) as { id: Packed; causation: Packed } | undefined;
+    return found && { id: unpack(found.id), causation: unpack(found.causation) };
+  };
+};
+
+/**
+ * Reads a log beside its writer, in another thread or process, for replay: in batches, only the types that are
+ * wanted, each parsed once. Checksums are not looked at. Throws a `StartError` where the file is no log of this
+ * version; reading throws an `UnknownVersionError` at a wanted record of a version that this build does not know.
+ */
+export const openSqliteLogReader = (path: string): LogSource => {
+  const db = openDatabaseToRead(path);
+  const headRow = db.prepare('SELECT max(position) AS head FROM records');
+  const categoryRows = db.prepare('SELECT id, name FROM categories');
+  const ownerOf = ownerNames(db);
+  const types = typeNames(db);
+  const idsAt = lazyIds(db);
+  const categories = new Map<number, string>();
+  let rows: { readonly numbers: string; readonly statement: StatementSync } | undefined;
+
+  const categoryOf = (id: number): string => {
+    if (!categories.has(id))
+      for (const row of categoryRows.all() as { id: number; name: string }[])
+        categories.set(row.id, row.name);
+    return categories.get(id)!;
+  };
+
+  const rowsOf = (wanted: ReadonlySet<string>): StatementSync => {
+    const numbers = types.numbersOf(wanted).join();
+    if (rows?.numbers === numbers) return rows.statement;
+    const statement = db.prepare(
+      `SELECT ${codeColumns} FROM records WHERE position > ? AND position <= ? AND type IN (${numbers}) ORDER BY position`,
+    );
+    statement.setReturnArrays(true);
+    rows = { numbers, statement };
+    return statement;
+  };
+
+  const decode = ([position, stream, revision, typeId, time, correlation, data]: Row): RecordedEvent => {
+    const { name, version } = types.get(typeId, position);
+    const owner = ownerOf(Math.floor(stream / categoriesMax));
+    return {
+      position,
+      get stream() {
+        return `${categoryOf(stream % categoriesMax)}-${owner}`;
+      },
+      revision,
+      get id() {
+        return idsAt(position)!.id;
+      },
+      type: name,
+      version,
+      time,
+      correlation: correlation === null ? owner : unpack(correlation),
+      get causation() {
+        return idsAt(position)!.causation;
+      },
+      data: JSON.parse(data),
+    } as RecordedEvent;
+  };
+
+  const head = () => (headRow.get() as { head: number | null }).head ?? 0;
+
+  return {
+    head,
+    read: (after, max, wanted) => {
+      const last = Math.min(head(), after + max);
+      if (last <= after) return undefined;
+      const found = rowsOf(wanted).all(...([after, last] as SQLInputValue[])) as unknown as Row[];
+      return { records: found.map(decode), place: { position: last, id: idsAt(last)?.id ?? '' } };
+    },
+    holds: ({ position, id }) => idsAt(position)?.id === id,
+    close: () => db.close(),
+  };
+};

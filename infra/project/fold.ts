@@ -1,0 +1,139 @@
+import type { RecordedEvent } from '../ports/event-log.ts';
+import { openProjectionFile, type Place, type ProjectionFile, swapPointer } from './file.ts';
+import type { Projection, ProjectionStatus, Rows } from './projection.ts';
+import type { LogSource, Stretch } from './source.ts';
+
+/** The most records in one batch: one transaction for each projection. */
+export const batchRecordsMax = 2_000;
+
+/** A projection with its file, as the one thread that fills it holds it. */
+export type RunningProjection = {
+  readonly projection: Projection;
+  readonly file: ProjectionFile;
+  status(): ProjectionStatus;
+  /** Folds what it has not seen yet of a stretch, in one transaction. Never throws: see `status`. */
+  take(stretch: Stretch): void;
+  /** Lets one that waits go on. */
+  retry(): void;
+};
+
+type Failed = { readonly record: RecordedEvent; readonly error: unknown };
+
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
+/** Opens the file of a projection and lets its reads be served from it. Throws where the folder cannot be written. */
+export const runProjection = (
+  folder: string,
+  projection: Projection,
+  source: LogSource,
+): RunningProjection => {
+  const { name, version, fold } = projection;
+  const file = openProjectionFile(folder, projection, source.holds);
+  swapPointer(folder, projection);
+  const rows = file.tables as unknown as Readonly<Record<string, Rows<never>>>;
+  let state: ProjectionStatus['state'] = 'running';
+  let error: ProjectionStatus['error'] = null;
+
+  const foldAll = (records: readonly RecordedEvent[], after: number, before: number): Failed | undefined => {
+    for (const record of records) {
+      if (record.position <= after) continue;
+      if (record.position >= before) return undefined;
+      try {
+        fold[record.type]?.(rows, record);
+      } catch (thrown) {
+        return { record, error: thrown };
+      }
+    }
+    return undefined;
+  };
+
+  /** Keeps what came before the record that cannot be folded, and stops there. */
+  const stop = (records: readonly RecordedEvent[], after: number, { record, error: thrown }: Failed) => {
+    file.forget();
+    foldAll(records, after, record.position);
+    const before = records[records.indexOf(record) - 1];
+    if (before !== undefined && before.position > after)
+      file.commit({ position: before.position, id: before.id });
+    const { position, stream, type } = record;
+    state = 'stopped';
+    error = { message: textOf(thrown), position, stream, type };
+  };
+
+  return {
+    projection,
+    file,
+    status: () => ({ name, version, position: file.checkpoint().position, state, error }),
+    take: ({ records, place }) => {
+      const after = file.checkpoint().position;
+      if (state === 'stopped' || place.position <= after) return;
+      try {
+        const failed = foldAll(records, after, Number.POSITIVE_INFINITY);
+        if (failed !== undefined) return stop(records, after, failed);
+        file.commit(place);
+        error = null;
+      } catch (thrown) {
+        state = 'waiting';
+        error = { message: textOf(thrown) };
+      }
+    },
+    retry: () => {
+      if (state === 'waiting') state = 'running';
+    },
+  };
+};
+
+/** All projections over one log, folded together: each record is read and parsed once. */
+export type Folding = {
+  /** Folds the next batch. False where there is nothing that could be folded now. Throws where the log cannot be read. */
+  step(): boolean;
+  /** Folds until `name` has reached the log's head as it is now; returns where it is. Throws where it cannot. */
+  catchUp(name: string): Place;
+  /** Lets projections that wait (their files could not be written) try again. */
+  retry(): void;
+  readonly running: readonly RunningProjection[];
+  close(): void;
+};
+
+/** Opens every projection's file in `folder`. Throws where that cannot be written. */
+export const openFolding = (
+  folder: string,
+  projections: readonly Projection[],
+  source: LogSource,
+): Folding => {
+  const running = projections.map((projection) => runProjection(folder, projection, source));
+  const wanted = new Set(projections.flatMap(({ fold }) => Object.keys(fold)));
+  const positionOf = (it: RunningProjection) => it.file.checkpoint().position;
+
+  const step = (): boolean => {
+    const going = running.filter((it) => it.status().state === 'running');
+    if (going.length === 0) return false;
+    const stretch = source.read(Math.min(...going.map(positionOf)), batchRecordsMax, wanted);
+    if (stretch === undefined) return false;
+    for (const it of going) it.take(stretch);
+    return true;
+  };
+
+  const retry = () => {
+    for (const it of running) it.retry();
+  };
+
+  return {
+    step,
+    running,
+    retry,
+    catchUp: (name) => {
+      const one = running.find((it) => it.projection.name === name);
+      if (one === undefined) throw new Error(`there is no projection ${name}`);
+      const head = source.head();
+      retry();
+      while (positionOf(one) < head && one.status().state === 'running') if (!step()) break;
+      const { state, error } = one.status();
+      if (state !== 'running') throw new Error(`projection ${name} is ${state}: ${error?.message}`);
+      return one.file.checkpoint();
+    },
+    close: () => {
+      for (const { file } of running) file.close();
+      source.close();
+    },
+  };
+};

@@ -1,0 +1,87 @@
+import type { EventType } from '@recourse/contracts/events';
+import type { RecordedEvent } from '../ports/event-log.ts';
+
+/**
+ * A projection: a pure fold of the log into rows. It declares its tables, its version and its fold, nothing else: a
+ * fold gets rows and a record, and neither broker nor clock nor gateway. Who runs it keeps files and checkpoints.
+ */
+
+/** What a column holds. A column declared `json` holds any plain value. */
+export type Value = string | number | null;
+
+/** One table: its columns with their SQL types, and what a row is looked up by. */
+export type TableSpec = {
+  /** Column → SQL declaration; one that begins with `json` is stored as JSON text. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** The columns that name a row. One of them, or a constraint, makes them unique. */
+  readonly key: readonly string[];
+  /** `true`: the key is the primary key and orders the rows on disk. */
+  readonly clustered?: boolean;
+  /** What stands behind `create index … on <table>`: `(state)`, `(orderId) where endedAt is null`. */
+  readonly indexes?: readonly string[];
+};
+
+/** A table that knows the type of its rows. */
+export type Table<Row> = TableSpec & { readonly row?: Row };
+
+type Columns<Row> = { readonly [K in keyof Row & string]: string };
+
+/** Declares a table of such rows. */
+export const table = <Row extends object>(
+  spec: TableSpec & { readonly columns: Columns<Row>; readonly key: readonly (keyof Row & string)[] },
+): Table<Row> => spec;
+
+/** The rows of one table as a fold sees them: as the records so far have left them. */
+export interface Rows<Row> {
+  /** The row of a key (its columns' values in order). Never change it: put a new one. */
+  get(...key: readonly Value[]): Row | undefined;
+  /** Takes the place of the row of the same key, or is its first. */
+  put(row: Row): void;
+}
+
+type Tables = Readonly<Record<string, TableSpec>>;
+type RowsOf<T extends Tables> = {
+  readonly [K in keyof T]: T[K] extends Table<infer Row> ? Rows<Row> : never;
+};
+
+/** What a fold does for each type of event that it hears; other types pass it by. */
+export type Fold<T extends Tables> = {
+  readonly [E in EventType]?: (rows: RowsOf<T>, record: RecordedEvent<E>) => void;
+};
+
+/** A projection as who runs it knows it. */
+export type Projection = {
+  /** Names its files: letters and dashes. */
+  readonly name: string;
+  /** Counts the changes of its tables or its fold, from 1: a new one is folded anew from the first record. */
+  readonly version: number;
+  readonly tables: Tables;
+  readonly fold: Readonly<
+    Partial<Record<EventType, (rows: Readonly<Record<string, Rows<never>>>, record: RecordedEvent) => void>>
+  >;
+};
+
+/** Declares a projection; the types of its tables reach its fold. */
+export const projection = <const T extends Tables>(it: {
+  readonly name: string;
+  readonly version: number;
+  readonly tables: T;
+  readonly fold: Fold<T>;
+}): Projection => it as unknown as Projection;
+
+/** How a projection stands. */
+export type ProjectionStatus = {
+  readonly name: string;
+  readonly version: number;
+  /** The position of the last record that its rows show. */
+  readonly position: number;
+  /** `waiting`: its file cannot be written, it tries again; `stopped`: its fold threw, it does not go on. */
+  readonly state: 'running' | 'waiting' | 'stopped';
+  /** What went wrong; where the fold threw, the record's position, stream and type. */
+  readonly error: {
+    readonly message: string;
+    readonly position?: number;
+    readonly stream?: string;
+    readonly type?: string;
+  } | null;
+};

@@ -1,0 +1,133 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { Rows, TableSpec, Value } from './projection.ts';
+
+type Row = Readonly<Record<string, unknown>>;
+type Entry = { row: Row; stored: Row | undefined; changed: boolean };
+
+/** How many rows of a table stay in memory, at least; at most twice as many and one batch. */
+const rowsCachedMax = 2_048;
+
+/** The SQL that makes a table and its indexes. */
+export const tableSql = (name: string, { columns, key, clustered, indexes = [] }: TableSpec): string => {
+  const declared = Object.entries(columns).map(([column, sql]) => `${column} ${sql}`);
+  if (clustered) declared.push(`primary key (${key.join(', ')})`);
+  const create = `create table ${name} (${declared.join(', ')})${clustered ? ' without rowid' : ''};`;
+  return [create, ...indexes.map((on, n) => `create index ${name}_${n + 1} on ${name} ${on};`)].join('\n');
+};
+
+/** Writes rows into one table: a new one whole, a changed one with only the columns that differ. */
+const rowWriter = (db: DatabaseSync, name: string, spec: TableSpec) => {
+  const columns = Object.keys(spec.columns);
+  const json = columns.map((column) => spec.columns[column]!.startsWith('json'));
+  const insert = db.prepare(
+    `insert or replace into ${name} (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`,
+  );
+  const updates = new Map<string, { statement: StatementSync; indexes: readonly number[] }>();
+
+  const value = (row: Row, index: number): SQLInputValue => {
+    const it = row[columns[index]!];
+    return (json[index] ? JSON.stringify(it) : it) as SQLInputValue;
+  };
+
+  const updateOf = (changed: readonly number[]) => {
+    const id = changed.join();
+    const known = updates.get(id);
+    if (known !== undefined) return known;
+    const sets = changed.map((index) => `${columns[index]} = ?`).join(', ');
+    const where = spec.key.map((column) => `${column} = ?`).join(' and ');
+    const made = { statement: db.prepare(`update ${name} set ${sets} where ${where}`), indexes: changed };
+    updates.set(id, made);
+    return made;
+  };
+
+  return (row: Row, stored: Row | undefined): void => {
+    if (stored === undefined) {
+      insert.run(...columns.map((_, index) => value(row, index)));
+      return;
+    }
+    const changed: number[] = [];
+    for (let index = 0; index < columns.length; index += 1)
+      if (row[columns[index]!] !== stored[columns[index]!]) changed.push(index);
+    if (changed.length === 0) return;
+    const { statement, indexes } = updateOf(changed);
+    const key = spec.key.map((column) => row[column] as SQLInputValue);
+    statement.run(...indexes.map((index) => value(row, index)), ...key);
+  };
+};
+
+/** A table's rows in memory before its file: `flush` writes what changed, `forget` drops everything unwritten. */
+export type CachedRows = Rows<Row> & { flush(): void; forget(): void };
+
+/**
+ * Rows are folded in memory and written once a batch, however often they changed in it. The rows last touched stay
+ * in memory, in two generations: the older is dropped when the younger is full.
+ */
+export const cachedRows = (db: DatabaseSync, name: string, spec: TableSpec): CachedRows => {
+  const write = rowWriter(db, name, spec);
+  const select = db.prepare(
+    `select ${Object.keys(spec.columns).join(', ')} from ${name} where ${spec.key.map((column) => `${column} = ?`).join(' and ')}`,
+  );
+  const jsonColumns = Object.keys(spec.columns).filter((column) => spec.columns[column]!.startsWith('json'));
+  const single = spec.key.length === 1 ? spec.key[0]! : undefined;
+  let young = new Map<Value, Entry>();
+  let old = new Map<Value, Entry>();
+  let changed: Entry[] = [];
+
+  const idOf = (row: Row): Value =>
+    single === undefined ? spec.key.map((column) => row[column]).join('\n') : (row[single] as Value);
+
+  const read = (key: readonly Value[]): Row | undefined => {
+    const found = select.get(...key) as Record<string, unknown> | undefined;
+    if (found === undefined) return undefined;
+    for (const column of jsonColumns) found[column] = JSON.parse(found[column] as string);
+    return found;
+  };
+
+  const entryOf = (id: Value): Entry | undefined => {
+    const recent = young.get(id);
+    if (recent !== undefined) return recent;
+    const older = old.get(id);
+    if (older !== undefined) young.set(id, older);
+    return older;
+  };
+
+  return {
+    get: (...key) => {
+      const id = single === undefined ? key.join('\n') : key[0]!;
+      const known = entryOf(id);
+      if (known !== undefined) return known.row as never;
+      const row = read(key);
+      if (row === undefined) return undefined;
+      young.set(id, { row, stored: row, changed: false });
+      return row as never;
+    },
+    put: (row: Row) => {
+      const id = idOf(row);
+      let entry = entryOf(id);
+      if (entry === undefined) {
+        entry = { row, stored: undefined, changed: false };
+        young.set(id, entry);
+      }
+      entry.row = row;
+      if (entry.changed) return;
+      entry.changed = true;
+      changed.push(entry);
+    },
+    flush: () => {
+      for (const entry of changed) {
+        write(entry.row, entry.stored);
+        entry.stored = entry.row;
+        entry.changed = false;
+      }
+      changed = [];
+      if (young.size < rowsCachedMax) return;
+      old = young;
+      young = new Map();
+    },
+    forget: () => {
+      young = new Map();
+      old = new Map();
+      changed = [];
+    },
+  };
+};

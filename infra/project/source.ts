@@ -1,0 +1,21 @@
+import type { RecordedEvent } from '../ports/event-log.ts';
+import type { Place } from './file.ts';
+
+/** Some records of the log, up to a place. */
+export type Stretch = {
+  /** Those whose types were wanted, in the order of positions. */
+  readonly records: readonly RecordedEvent[];
+  /** The place of the last record looked at, wanted or not. */
+  readonly place: Place;
+};
+
+/** The log as replay sees it: it can be read, from the beginning on, and nothing else. */
+export interface LogSource {
+  /** The position of the last record, 0 when empty. */
+  head(): number;
+  /** The next records after a position, at most so many looked at; `undefined` where there are none. */
+  read(after: number, max: number, wanted: ReadonlySet<string>): Stretch | undefined;
+  /** Whether the record with this id stands at this position. */
+  holds(place: Place): boolean;
+  close(): void;
+}

@@ -1,0 +1,120 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { ActKind } from './ledger-tables.ts';
+import type { ViolationCode, ViolationList } from './ledger-violations.ts';
+
+/** The ledger's comparison of the log with the books of the payment provider and the carrier. */
+
+/** One kind of entry in the books: where it stands, and how to read it. */
+export type Books = {
+  readonly kind: ActKind;
+  /** The attached file and its table. */
+  readonly table: string;
+  /** SQL over an entry `b`: 1 where what was asked was done, 0 where it was declined. */
+  readonly accepted: string;
+  /** Whether entries have an amount and a currency. */
+  readonly money: boolean;
+};
+
+/** The tables of the simulated provider's and carrier's books. */
+export const simulatedBooks: readonly Books[] = [
+  { kind: 'charges', table: 'gateway.charges', accepted: 'b.accepted', money: true },
+  { kind: 'refunds', table: 'gateway.refunds', accepted: '1', money: true },
+  { kind: 'shipments', table: 'carrier.shipments', accepted: 'b.accepted', money: false },
+  { kind: 'cancellations', table: 'carrier.cancellations', accepted: 'b.cancelled', money: false },
+];
+
+type Compared = {
+  readonly orderId: string;
+  readonly commandId: string;
+  readonly inBooks: 0 | 1;
+  readonly accepted: 0 | 1;
+  readonly amount: number;
+  readonly currency: string;
+  readonly outcome: string | null;
+  readonly intended: 0 | 1;
+  readonly intendedAmount: number;
+  readonly intendedCurrency: string;
+  readonly settled: number;
+};
+
+/** What was captured or asked for in another amount than the books say; declined charges moved none. */
+const amountSql = `(b.amount <> a.amount and a.intended = 1 or b.currency <> a.currency
+  or a.outcome = 'accepted' and b.amount <> a.settled)`;
+
+const openSql = (kind: ActKind) =>
+  kind === 'shipments' ? 'a.outcome is null and o.shipmentCancelled = 0' : 'a.outcome is null';
+
+/**
+ * Compares one kind of entry with the acts at `log`. Outcomes up to `position` must be in the books; entries of the
+ * books must have their intent wherever the log stands by now.
+ */
+export const compareBooks = (
+  db: DatabaseSync,
+  log: string,
+  position: number,
+  books: Books,
+  violations: ViolationList,
+): { readonly entries: number; readonly inFlight: number } => {
+  const { kind, table, accepted, money } = books;
+  const joined = `${log}.${kind} a left join ${table} b on b.key = a.commandId join ${log}.accounts o on o.position = a.account`;
+  const isOpen = openSql(kind);
+  const differs = `a.outcome is not null and (a.outcome = 'accepted') <> ${accepted}`;
+  const suspects = db
+    .prepare(
+      `select o.orderId, a.commandId, b.key is not null as inBooks, ${accepted} as accepted,
+         ${money ? 'b.amount, b.currency' : `0 as amount, '' as currency`}, a.outcome, a.intended,
+         a.amount as intendedAmount, a.currency as intendedCurrency, a.settled
+       from ${joined}
+       where (b.key is null and a.heardAt <= ? and (a.intended = 1 or a.outcome = 'accepted'))
+         or (b.key is not null and (a.intended = 0 or ${differs} or ${money ? amountSql : 'false'}
+           or (o.state in (1, 2) and ${isOpen})))`,
+    )
+    .iterate(position) as Iterable<unknown> as Iterable<Compared>;
+  for (const it of suspects) judge(kind, it, violations);
+
+  const [counts] = db
+    .prepare(
+      `select count(b.key) as matched, count(iif(b.key is not null and ${isOpen}, 1, null)) as inFlight from ${joined}`,
+    )
+    .all() as { matched: number; inFlight: number }[];
+  const [{ entries }] = db.prepare(`select count(*) as entries from ${table}`).all() as [{ entries: number }];
+  // Keys are unique on both sides: only where the numbers differ there is an entry to be looked for.
+  if (entries !== counts!.matched) findUnknown(db, log, books, violations);
+  return { entries, inFlight: counts!.inFlight };
+};
+
+const judge = (kind: ActKind, it: Compared, violations: ViolationList): void => {
+  const { orderId, outcome } = it;
+  const act = `${kind} ${it.commandId}`;
+  const add = (code: ViolationCode, detail: string) => violations.add(code, orderId, `${act} ${detail}`);
+  if (it.inBooks === 0) add('outcome-not-in-books', `is ${outcome} in the log only`);
+  else if (it.intended === 0) add('books-without-intent', 'is in the books, its intent is not in the log');
+  else {
+    const inBooks = it.accepted === 1 ? 'accepted' : 'declined';
+    if (outcome === null)
+      add('in-flight-after-end', `is ${inBooks} in the books, and not in the ended order`);
+    else if ((outcome === 'accepted') !== (it.accepted === 1))
+      add('books-outcome-differs', `is ${outcome} in the log, ${inBooks} in the books`);
+    const inLog = outcome === 'accepted' ? it.settled : it.intendedAmount;
+    if (it.amount !== it.intendedAmount || it.amount !== inLog || it.currency !== it.intendedCurrency)
+      add(
+        'books-amount-differs',
+        `is ${inLog} ${it.intendedCurrency} in the log, ${it.amount} ${it.currency} in the books`,
+      );
+  }
+};
+
+/** Entries of the books whose key no record of the log names. */
+const findUnknown = (db: DatabaseSync, log: string, { kind, table }: Books, violations: ViolationList) => {
+  const unknown = db
+    .prepare(
+      `select key from ${table} where key not in (select commandId from ${log}.${kind}) order by rowid`,
+    )
+    .iterate() as Iterable<unknown> as Iterable<{ readonly key: string }>;
+  for (const { key } of unknown)
+    violations.add(
+      'books-without-intent',
+      key,
+      `${kind} ${key} is in the books, its intent is not in the log`,
+    );
+};

@@ -1,0 +1,78 @@
+import { formatPosition, type SagaList, type SagaListQuery } from '@recourse/contracts/http';
+import type { OrderId } from '@recourse/contracts/ids';
+import type { ProjectionReader } from '@recourse/infra/project/read';
+import { allOf, type Conditions, pageOf, rfc3339, stretchOf, where } from './page.ts';
+import type { SagaRow } from './sagas.ts';
+
+/** What decides, besides its rows, which sagas are stuck. Milliseconds. */
+export type StuckWhen = {
+  /** Since 1970. */
+  readonly now: number;
+  /** The deadline of a saga that has not taken its first step, from its order's creation on. */
+  readonly deadlineMs: number;
+  /** How long past its deadline an open saga is stuck. */
+  readonly stuckAfterMs: number;
+  /** Orders with dead letters. */
+  readonly deadLetterKeys: readonly string[];
+};
+
+type Stored = Omit<SagaRow, 'flags'> & { readonly flags: string };
+
+const stuckSql = `endedAt is null
+  and (coalesce(deadline, startedAt + ?) < ? or sagaId in (select value from json_each(?)))`;
+
+const stuckIs = (stuck: boolean | undefined, when: StuckWhen): Conditions =>
+  stuck === undefined
+    ? where('true')
+    : where(
+        // What is stuck is open: few, in an index of their own.
+        stuck ? stuckSql : `not (${stuckSql})`,
+        when.deadlineMs,
+        when.now - when.stuckAfterMs,
+        JSON.stringify(when.deadLetterKeys),
+      );
+
+const summaryOf = (row: Stored, when: StuckWhen, dead: ReadonlySet<string>): SagaList['items'][number] => {
+  const deadline = row.deadline ?? row.startedAt + when.deadlineMs;
+  const open = row.endedAt === null;
+  const overdue = open && when.now > deadline + when.stuckAfterMs;
+  const hasDeadLetter = dead.has(row.sagaId);
+  const flags = JSON.parse(row.flags) as string[];
+  if (overdue) flags.push('overdue');
+  if (hasDeadLetter) flags.push('dead-letter');
+  if (row.lateAnswer === 1 && !flags.includes('late-answer')) flags.push('late-answer');
+  return {
+    sagaId: row.sagaId as OrderId,
+    state: row.state,
+    because: row.because,
+    stuck: overdue || (open && hasDeadLetter),
+    flags,
+    waitsFor: row.waitsFor,
+    startedAt: rfc3339(row.startedAt),
+    updatedAt: rfc3339(row.updatedAt),
+    deadline: rfc3339(deadline),
+    endedAt: row.endedAt === null ? null : rfc3339(row.endedAt),
+  };
+};
+
+/** One page of `GET /sagas`. Throws a `ProblemError` on a bad cursor. */
+export const listSagas = (reader: ProjectionReader, asked: SagaListQuery, when: StuckWhen): SagaList => {
+  const { rows: page, position } = reader.read((query) =>
+    pageOf<Stored>(
+      query,
+      'sagas',
+      allOf(
+        stretchOf(query, 'sagas', 'startedAt', asked),
+        where('state = ?', asked.state),
+        stuckIs(asked.stuck, when),
+      ),
+      asked.limit,
+    ),
+  );
+  const dead = new Set(when.deadLetterKeys);
+  return {
+    items: page.rows.map((row) => summaryOf(row, when, dead)),
+    nextCursor: page.nextCursor,
+    position: formatPosition(position),
+  };
+};
