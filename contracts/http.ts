@@ -371,6 +371,7 @@ export const problemCodes = {
   'money-overflow': { status: 400, title: 'The amount is too large' },
   overloaded: { status: 503, title: 'Too many orders are open' },
   unavailable: { status: 503, title: 'The event log cannot take writes' },
+  starting: { status: 503, title: 'The service is starting' },
   stopping: { status: 503, title: 'The service is stopping' },
   internal: { status: 500, title: 'Something went wrong here' },
 } as const satisfies Record<string, { status: number; title: string }>;

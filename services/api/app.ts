@@ -42,10 +42,7 @@ export const routesOf = (context: Context): readonly Route[] => [
 
 const feedMetrics = ({ metrics, readModels, live, lag, deadLetters }: Context): void =>
   metrics.readFrom({
-    ordersByState: async () => {
-      const { open, completed, cancelled } = readModels.counts();
-      return { open, completed, cancelled };
-    },
+    ordersByState: async () => readModels.counts().byState,
     openOrders: live.openOrders,
     lag,
     parked: deadLetters.counts,

@@ -1,5 +1,12 @@
 import type { EventData } from '@recourse/contracts/events';
-import type { Ledger, OrderList, OrderListQuery, SagaList, SagaListQuery } from '@recourse/contracts/http';
+import type {
+  Ledger,
+  OrderList,
+  OrderListQuery,
+  OrderState,
+  SagaList,
+  SagaListQuery,
+} from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import type { DeadLetters } from '@recourse/infra/ports/broker';
 import type { Clock } from '@recourse/infra/ports/clock';
@@ -19,7 +26,7 @@ export type ReadModelsApi = {
   listSagas(query: SagaListQuery): SagaList | Promise<SagaList>;
   ledger(): Ledger | Promise<Ledger>;
   /** Orders by state, as far as the read model has come. */
-  counts(): { readonly open: number; readonly completed: number; readonly cancelled: number };
+  counts(): { readonly byState: Readonly<Record<OrderState, number>> };
 };
 
 /** What bounds the API. */

@@ -4,9 +4,9 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
+import { logBytes, type Server, startServer } from '../server.ts';
 import { benchSkus, type LoadJob, type LoadReport } from './generator.ts';
 import { measureLogLimit } from './log-limit.ts';
-import { logBytes, type Server, startServer } from './server.ts';
 
 /**
  * `npm run bench`: what one machine does, server and load generator together. Orders of 3 lines out of 500 SKUs.

@@ -58,7 +58,7 @@ const emptyReadModels: ReadModelsApi = {
     orders: { open: 0, completed: 0, cancelled: 0 },
     violations: [],
   }),
-  counts: () => ({ open: 0, completed: 0, cancelled: 0 }),
+  counts: () => ({ byState: { open: 0, cancelling: 0, completed: 0, cancelled: 0 } }),
 };
 
 /** An order of one SKU that is in stock. */
@@ -70,6 +70,27 @@ export const orderOf = (changes: Record<string, unknown> = {}) => ({
   lines: [{ sku: '85123A', quantity: 2, unitPrice: 255 }],
   ...changes,
 });
+
+/** Every event and command of an order that completes, by wire name, in their order. */
+export const wholeWay = [
+  'OrderCreated',
+  'SagaAdvanced',
+  'ProcessPayment',
+  'PaymentStarted',
+  'PaymentProcessed',
+  'SagaAdvanced',
+  'ReserveInventory',
+  'ReservationStarted',
+  'InventoryReserved',
+  'SagaAdvanced',
+  'ShipOrder',
+  'ShipmentStarted',
+  'OrderShipped',
+  'SagaAdvanced',
+  'CompleteOrder',
+  'OrderCompleted',
+  'SagaAdvanced',
+];
 
 /** Waits until something holds. */
 export const eventually = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
@@ -191,3 +212,19 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
 
 /** A running API, as `startTestApi` makes it. */
 export type TestApi = Awaited<ReturnType<typeof startTestApi>>;
+
+/** APIs with an SKU in stock, closed together. */
+export const testApis = () => {
+  const started: TestApi[] = [];
+  return {
+    start: async (options?: TestApiOptions): Promise<TestApi> => {
+      const api = await startTestApi(options);
+      started.push(api);
+      await api.stock('85123A', 1_000);
+      return api;
+    },
+    closeAll: async (): Promise<void> => {
+      await Promise.all(started.splice(0).map((api) => api.close()));
+    },
+  };
+};

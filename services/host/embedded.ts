@@ -1,0 +1,281 @@
+import { mkdirSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { createApi } from '@recourse/api/app';
+import { startLive } from '@recourse/api/live';
+import { openReadModels } from '@recourse/api/read-models';
+import { problemCodes } from '@recourse/contracts/http';
+import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
+import { holdFolder } from '@recourse/infra/lock';
+import { openSqliteLog, type SqliteLogOptions } from '@recourse/infra/log/sqlite-log';
+import type { Clock } from '@recourse/infra/ports/clock';
+import type { EventLog } from '@recourse/infra/ports/event-log';
+import type { Ids } from '@recourse/infra/ports/ids';
+import { systemClock, systemIds } from '@recourse/infra/system';
+import { createLogger } from '@recourse/infra/telemetry/logger';
+import { createMetrics } from '@recourse/infra/telemetry/metrics';
+import { openTimerStore } from '@recourse/infra/timer-store';
+import { inventoryService } from '@recourse/inventory/service';
+import { orderService } from '@recourse/order/service';
+import type { PaymentGateway } from '@recourse/payment/gateway';
+import { paymentService } from '@recourse/payment/service';
+import { openSimulatedGateway } from '@recourse/payment/simulated-gateway';
+import { orchestrator } from '@recourse/sagas/orchestrator';
+import { timersService } from '@recourse/sagas/timers';
+import type { Carrier } from '@recourse/shipping/carrier';
+import { shippingService } from '@recourse/shipping/service';
+import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
+import type { Config } from './config.ts';
+import { putInDemoCatalogue } from './demo-catalogue.ts';
+
+/** What a test puts in the place of the real thing; each port may be wrapped to make a fault happen. */
+export type EmbeddedOverrides = {
+  readonly clock?: Clock;
+  readonly ids?: Ids;
+  readonly logOptions?: Partial<SqliteLogOptions>;
+  wrapLog?(log: EventLog): EventLog;
+  wrapGateway?(gateway: PaymentGateway): PaymentGateway;
+  wrapCarrier?(carrier: Carrier): Carrier;
+};
+
+/** A running Recourse: everything in this process. */
+export type Recourse = {
+  readonly url: string;
+  readonly port: number;
+  readonly dataDir: string;
+  /** Whether the data folder was empty. */
+  readonly isNew: boolean;
+  /** The log, for tests and tools in the same process. */
+  readonly log: EventLog;
+  /** Takes no new orders, ends what is in hand, closes everything. */
+  close(): Promise<void>;
+};
+
+/** Dead letters that the list of stuck sagas takes into account. */
+const deadLettersMax = 1_000;
+
+/** What is closed in the end, last opened first. */
+type Closing = (() => void | Promise<void>)[];
+
+/**
+ * The embedded composition: the services wired to the log, the broker, the read models and the simulated provider
+ * and carrier, all in this process. Rejects with `StartError` where it cannot start, or with the error of the socket;
+ * whatever was open is closed again.
+ */
+export const startEmbedded = async (config: Config, overrides: EmbeddedOverrides = {}): Promise<Recourse> => {
+  const closing: Closing = [];
+  try {
+    return await compose(config, overrides, closing);
+  } catch (error) {
+    await closeAll(closing);
+    throw error;
+  }
+};
+
+const closeAll = async (closing: Closing) => {
+  for (const close of closing.splice(0).reverse()) await close();
+};
+
+const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Closing): Promise<Recourse> => {
+  const { clock = systemClock, ids = systemIds } = overrides;
+  const dataDir = resolve(config.dataDir);
+  const inData = (...path: string[]) => join(dataDir, ...path);
+  const logger = createLogger({ level: config.logLevel, pretty: config.logFormat });
+  const metrics = createMetrics();
+  let fatal: Error | undefined;
+  let stopping = false;
+
+  const held = holdFolder(dataDir, { host: config.host, port: config.port }, clock);
+  closing.push(() => held.release());
+  const http = await listen(config, clock);
+  closing.push(http.close);
+  mkdirSync(inData('simulated'), { recursive: true });
+
+  const sqliteLog = openSqliteLog({
+    path: inData('log.db'),
+    clock,
+    logger,
+    observeAppendMs: metrics.observeAppendMs,
+    ...overrides.logOptions,
+  });
+  closing.push(() => sqliteLog.close());
+  const log = overrides.wrapLog?.(sqliteLog) ?? sqliteLog;
+  const isNew = sqliteLog.headNow() === 0;
+
+  const gateway = openSimulatedGateway({
+    path: inData('simulated', 'gateway.db'),
+    clock,
+    latencyMs: config.gatewayLatencyMs,
+    slowMs: config.slowMs,
+  });
+  closing.push(() => gateway.close());
+  const carrier = openSimulatedCarrier({
+    path: inData('simulated', 'carrier.db'),
+    clock,
+    latencyMs: config.carrierLatencyMs,
+    slowMs: config.slowMs,
+    servedCountries: config.carrierCountries,
+  });
+  closing.push(() => carrier.close());
+
+  const { callMsMax } = config;
+  const orders = orderService({ log });
+  const payment = paymentService({
+    log,
+    gateway: overrides.wrapGateway?.(gateway) ?? gateway,
+    clock,
+    logger,
+    callMsMax,
+  });
+  const shipping = shippingService({
+    log,
+    carrier: overrides.wrapCarrier?.(carrier) ?? carrier,
+    clock,
+    logger,
+    callMsMax,
+  });
+  const inventory = inventoryService({ log, logger });
+  const sagas = orchestrator({
+    log,
+    times: { askDelaysMs: config.askDelaysMs, deadlineMs: config.orderDeadlineMs },
+  });
+  const timerStore = openTimerStore(inData('timers.db'));
+  closing.push(() => timerStore.close());
+  const timers = timersService({ log, clock, store: timerStore, logger });
+
+  if (isNew && config.demoStock) {
+    await putInDemoCatalogue((receiptId, sku, quantity) => inventory.receive({ receiptId, sku, quantity }));
+  }
+
+  const broker = await openEmbeddedBroker({
+    log,
+    path: inData('delivery.db'),
+    clock,
+    logger,
+    retryDelaysMs: config.retryDelaysMs,
+    shutdownMsMax: Math.floor(config.shutdownMsMax / 2),
+    onFatal: (error) => {
+      fatal = error;
+      process.emit('recourse:fatal' as never, error as never);
+    },
+  });
+  closing.push(() => broker.close());
+  const readModels = await openReadModels({
+    dataDir,
+    logPath: inData('log.db'),
+    log,
+    clock,
+    logger,
+    deadlineMs: config.orderDeadlineMs,
+    deadLetterKeys: async () =>
+      (await broker.deadLetters.list({ max: deadLettersMax })).map(({ key }) => key),
+  });
+  closing.push(() => readModels.close());
+  const open = readModels.counts();
+  const live = startLive({
+    log,
+    after: open.position,
+    openOrders: open.open,
+    clock,
+    logger,
+    onEnded: metrics.observeEnded,
+  });
+  closing.push(() => live.close());
+
+  const api = createApi({
+    log,
+    orders,
+    inventory,
+    payment,
+    shipping,
+    deadLetters: broker.deadLetters,
+    lag: broker.lag,
+    readModels,
+    live,
+    clock,
+    ids,
+    logger,
+    metrics,
+    limits: {
+      openOrdersMax: config.openOrdersMax,
+      waitSecondsMax: config.waitSecondsMax,
+      deadlineMs: config.orderDeadlineMs,
+    },
+    ready: () => [
+      ...(sqliteLog.failed() === undefined ? [] : ['the event log takes no writes']),
+      ...(fatal === undefined ? [] : [fatal.message]),
+    ],
+    stopping: () => stopping,
+  });
+
+  for (const { group } of [sagas, orders, payment, inventory, shipping, timers]) broker.consume(group);
+  await timers.start();
+  closing.push(() => timers.close());
+  http.answerBy(api);
+
+  let closed: Promise<void> | undefined;
+  return {
+    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${http.port}`,
+    port: http.port,
+    dataDir,
+    isNew,
+    log,
+    close: () => {
+      stopping = true;
+      // Who waits is answered before the connections are closed, and those before anything that they need.
+      closed ??= live
+        .close()
+        .then(http.close)
+        .then(() => closeAll(closing));
+      return closed;
+    },
+  };
+};
+
+/** How long open requests may take to end once the process stops, as a share of the whole time that it has. */
+const requestsShare = 0.3;
+
+/**
+ * Takes the port first, so that a port in use is found out before anything is changed; until `answerBy` every request
+ * is answered 503. `close` takes no new connections and waits for the requests that run.
+ */
+const listen = async ({ host, port, shutdownMsMax }: Config, clock: Clock) => {
+  let answer: RequestListener = (_, response) => {
+    response.writeHead(503, { 'retry-after': '1', 'content-type': 'application/problem+json' });
+    response.end(JSON.stringify(starting));
+  };
+  const server = createServer((request, response) => answer(request, response));
+  await new Promise<void>((listening, failed) => {
+    server.once('error', failed);
+    server.listen(port, host, () => {
+      server.off('error', failed);
+      listening();
+    });
+  });
+  let closed: Promise<void> | undefined;
+  const end = async () => {
+    const ended = new Promise<void>((done) => server.close(() => done()));
+    const cancel = clock.after(shutdownMsMax * requestsShare, () => server.closeAllConnections());
+    await ended;
+    cancel();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    answerBy: (listener: RequestListener) => {
+      answer = listener;
+    },
+    close: () => {
+      closed ??= end();
+      return closed;
+    },
+  };
+};
+
+const starting = {
+  type: 'about:blank',
+  title: problemCodes.starting.title,
+  status: 503,
+  detail: 'Recourse is starting: try again in a moment.',
+  code: 'starting',
+};

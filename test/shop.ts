@@ -1,0 +1,156 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type {
+  DeadLetterList,
+  History,
+  Ledger,
+  Order,
+  OrderList,
+  Problem,
+  Saga,
+  SagaList,
+} from '@recourse/contracts/http';
+import { type Flags, readConfig } from '@recourse/host/config';
+import { type EmbeddedOverrides, type Recourse, startEmbedded } from '@recourse/host/embedded';
+
+/** A whole Recourse in this process on a folder of its own, spoken to over HTTP as a shop would. */
+export type Shop = {
+  readonly recourse: Recourse;
+  readonly url: string;
+  readonly dataDir: string;
+  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  get(path: string): Promise<Answer>;
+  /** Places an order of one piece of SKU-A in the United Kingdom, changed as given; resolves with its id. */
+  place(changes?: Record<string, unknown>): Promise<string>;
+  /** Places it and waits for its end. */
+  placeAndWait(changes?: Record<string, unknown>): Promise<Order>;
+  order(orderId: string): Promise<Order>;
+  saga(orderId: string): Promise<Saga>;
+  /** Event types of an order's history with those commands between them that a SagaAdvanced issued. */
+  told(orderId: string): Promise<string[]>;
+  ledger(): Promise<Ledger>;
+  stockUp(quantities: Record<string, number>): Promise<void>;
+  /** Stops; the folder stays, so that `openShop({ dataDir })` goes on where this ended. */
+  close(): Promise<void>;
+  /** Stops and removes the folder. */
+  end(): Promise<void>;
+};
+
+/** An HTTP answer whose body has been read. */
+export type Answer = {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Order &
+    Saga &
+    OrderList &
+    SagaList &
+    Ledger &
+    History &
+    DeadLetterList &
+    Problem &
+    Record<string, unknown>;
+};
+
+/** Opens a shop with stock of SKU-A and SKU-B, short delays between asks and no log. */
+export const openShop = async (
+  options: { readonly dataDir?: string; readonly flags?: Flags; readonly overrides?: EmbeddedOverrides } = {},
+): Promise<Shop> => {
+  const isNew = options.dataDir === undefined;
+  const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'recourse-shop-')));
+  const config = readConfig(
+    {
+      port: '0',
+      dataDir,
+      demoStock: 'false',
+      logLevel: 'silent',
+      askDelaysMs: '40,40,40,40,40',
+      slowMs: '400',
+      retryDelaysMs: '20,20',
+      ...options.flags,
+    },
+    {},
+  );
+  const recourse = await startEmbedded(config, options.overrides);
+  const { url } = recourse;
+
+  const speak = async (
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ) => {
+    const text = body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body);
+    const answer = await fetch(`${url}${path}`, {
+      method,
+      headers: { ...(text === null ? {} : { 'content-type': 'application/json' }), ...headers },
+      body: text,
+    });
+    const read = await answer.text();
+    const json = answer.headers.get('content-type')?.includes('json') === true;
+    return { status: answer.status, headers: answer.headers, body: json ? JSON.parse(read) : read } as Answer;
+  };
+  const post: Shop['post'] = (path, body, headers) => speak('POST', path, body, headers);
+  const get: Shop['get'] = (path) => speak('GET', path);
+  const placed = async (changes: Record<string, unknown>, headers: Record<string, string>) => {
+    const answer = await post('/orders', { ...usualOrder, ...changes }, headers);
+    if (answer.status > 202) throw new Error(`refused: ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  };
+  const stockUp: Shop['stockUp'] = async (quantities) => {
+    for (const [sku, quantity] of Object.entries(quantities)) {
+      const { status } = await post(`/inventory/${encodeURIComponent(sku)}/receipts`, { quantity });
+      if (status !== 201) throw new Error(`no stock of ${sku}: ${status}`);
+    }
+  };
+  if (isNew) await stockUp({ 'SKU-A': 1_000, 'SKU-B': 5 });
+
+  return {
+    recourse,
+    url,
+    dataDir,
+    post,
+    get,
+    place: async (changes = {}) => (await placed(changes, {})).orderId,
+    placeAndWait: async (changes = {}) => placed(changes, { prefer: 'wait=15' }),
+    order: async (orderId) => (await get(`/orders/${orderId}`)).body,
+    saga: async (orderId) => (await get(`/sagas/${orderId}`)).body,
+    told: async (orderId) =>
+      (await get(`/sagas/${orderId}/history`)).body.events.flatMap((event) =>
+        event.type === 'SagaAdvanced'
+          ? (event.data as { commands: { type: string }[] }).commands.map(({ type }) => `→ ${type}`)
+          : [event.type],
+      ),
+    ledger: async () => (await get('/ledger')).body,
+    stockUp,
+    close: () => recourse.close(),
+    end: async () => {
+      await recourse.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+};
+
+/** What `place` orders. */
+export const usualOrder = {
+  currency: 'GBP',
+  country: 'United Kingdom',
+  paymentToken: 'tok_accepted',
+  lines: [{ sku: 'SKU-A', quantity: 1, unitPrice: 250 }],
+};
+
+/** Asks again and again until the answer satisfies; fails with the last answer after `withinMs`. */
+export const until = async <T>(
+  ask: () => Promise<T>,
+  satisfied: (answer: T) => boolean,
+  withinMs = 15_000,
+): Promise<T> => {
+  const end = performance.now() + withinMs;
+  for (;;) {
+    const answer = await ask();
+    if (satisfied(answer)) return answer;
+    if (performance.now() > end)
+      throw new Error(`not within ${withinMs} ms; last: ${JSON.stringify(answer)}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+};
