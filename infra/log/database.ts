@@ -86,8 +86,9 @@ export const openDatabase = (path: string, maxPageCount?: number): DatabaseSync 
     db = new DatabaseSync(path, { timeout: busyTimeoutMsMax, enableForeignKeyConstraints: false });
     const fresh = isEmpty(db);
     if (!fresh) refuseForeign(db, path);
+    if (Object.values(db.prepare('PRAGMA journal_mode = WAL').get() ?? {})[0] !== 'wal')
+      throw new Error('this file system has no shared memory for a write-ahead log');
     db.exec(`
-      PRAGMA journal_mode = WAL;
       PRAGMA synchronous = FULL;
       PRAGMA cache_size = -${cacheKibMax};
       PRAGMA wal_autocheckpoint = ${walPagesMax};

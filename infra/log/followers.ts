@@ -25,12 +25,14 @@ type Follower = { pump(): void; close(): Promise<void> };
  */
 export const followers = (source: FollowerSource) => {
   const all = new Set<Follower>();
+  let ended = false;
 
   const follow = (
     after: number,
     batchMax: number,
     onRecords: (records: readonly RecordedEvent[]) => void | Promise<void>,
   ): Subscription => {
+    if (ended) return { close: async () => {} };
     let place = after;
     /** The batch at hand; kept until it is handled. */
     let batch: readonly RecordedEvent[] | undefined;
@@ -39,6 +41,8 @@ export const followers = (source: FollowerSource) => {
     let closed = false;
     let cancelRetry: (() => void) | undefined;
     let running: Promise<void> | undefined;
+    /** Whether it has been said that the records at this place cannot be read. */
+    let reported = false;
 
     const resume = () => {
       waiting = false;
@@ -62,10 +66,12 @@ export const followers = (source: FollowerSource) => {
       try {
         batch = source.stored(place, batchMax);
       } catch (error) {
-        source.onUnreadable(error as Error);
+        if (!reported) source.onUnreadable(error as Error);
+        reported = true;
         again();
         return false;
       }
+      reported = false;
       waiting = true;
       setImmediate(resume);
       return false;
@@ -112,7 +118,9 @@ export const followers = (source: FollowerSource) => {
     poke: (): void => {
       for (const follower of all) follower.pump();
     },
+    /** Closes all, and hands over nothing to whoever comes later. */
     close: async (): Promise<void> => {
+      ended = true;
       await Promise.all([...all].map((follower) => follower.close()));
     },
   };

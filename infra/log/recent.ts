@@ -34,7 +34,6 @@ export const recentRecords = (countMax: number, bytesMax: number) => {
       before[slot] = lastPosition;
       bytesHeld += size;
       next = record.position + 1;
-      if (first >= next) first = record.position;
     },
 
     /** Up to `max` records right after a position; `undefined` where the first of them is not in memory. */

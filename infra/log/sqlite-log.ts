@@ -1,12 +1,13 @@
+import type { DatabaseSync } from 'node:sqlite';
 import type { Logger } from 'pino';
-import { UnavailableError } from '../errors.ts';
+import { StartError, UnavailableError, UnknownVersionError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import { type EventLog, noStream, type ReadOptions, type RecordedEvent } from '../ports/event-log.ts';
 import { openDatabase, pragma } from './database.ts';
 import { followers } from './followers.ts';
 import { recentRecords } from './recent.ts';
-import { recordReader } from './records.ts';
-import { headIn, type StreamRef, streamTable } from './streams.ts';
+import { type RecordReader, recordReader } from './records.ts';
+import { headIn, type StreamRef, type StreamTable, streamTable } from './streams.ts';
 import { type LogFaults, logWriter } from './writer.ts';
 
 /** How a log is opened. */
@@ -50,6 +51,21 @@ const rangeOf = (head: number, { from, direction, max = Number.MAX_SAFE_INTEGER 
   return { first, last: Math.min(head, first + max - 1) };
 };
 
+/** The last record, checked: a log that has lost its end must not go on as if that had never been. */
+const lastRecord = (db: DatabaseSync, path: string, reader: RecordReader, streams: StreamTable) => {
+  try {
+    const last = reader.after(reader.head() - 1, 1)[0];
+    const ref = last && streams.find(last.stream);
+    if (last !== undefined && (ref === undefined || headIn(ref) !== last.revision))
+      throw new Error(`records after position ${last.position} are missing; restore it from a backup`);
+    return last;
+  } catch (error) {
+    db.close();
+    const code = error instanceof UnknownVersionError ? 'log-newer' : 'log-damaged';
+    throw new StartError(code, `cannot open the log ${path}: ${(error as Error).message}`);
+  }
+};
+
 /**
  * The embedded event log: one SQLite file, written by this process alone (see `holdFolder`), on the main thread.
  * Throws a `StartError` where the file cannot be opened, is no log, or was written by a newer Recourse.
@@ -60,8 +76,7 @@ export const openSqliteLog = (options: SqliteLogOptions): SqliteLog => {
   const reader = recordReader(db);
   const streams = streamTable(db, options.streamsCachedMax ?? 8_192);
   const recent = recentRecords(recentMax, recentBytesMax);
-  const head = reader.head();
-  const last = reader.after(head - 1, 1)[0];
+  const last = lastRecord(db, path, reader, streams);
   let closed: Promise<void> | undefined;
 
   const report = (error: Error) => {
@@ -75,7 +90,7 @@ export const openSqliteLog = (options: SqliteLogOptions): SqliteLog => {
     reader,
     recent,
     faults: options.faults ?? {},
-    last: { position: head, time: last?.time ?? 0 },
+    last: { position: last?.position ?? 0, time: last?.time ?? 0 },
     onCommitted: () => crowd.poke(),
     onFailed: report,
     observeAppendMs: options.observeAppendMs,
@@ -89,7 +104,7 @@ export const openSqliteLog = (options: SqliteLogOptions): SqliteLog => {
   });
 
   const refuseClosed = () => {
-    if (closed !== undefined) throw new UnavailableError('the log is closed');
+    if (!db.isOpen) throw new UnavailableError(`the log ${path} is closed`);
   };
   const readRange = (ref: StreamRef, name: string, first: number, last: number, backwards: boolean) => {
     const inMemory = recent.ofStream(ref.owner.lastPositions[ref.category] ?? 0, first, last);
@@ -124,7 +139,7 @@ export const openSqliteLog = (options: SqliteLogOptions): SqliteLog => {
       closed ??= (async () => {
         writer.close();
         await crowd.close();
-        db.close();
+        if (db.isOpen) db.close();
       })();
       return closed;
     },

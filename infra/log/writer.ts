@@ -146,15 +146,24 @@ export const logWriter = (parts: WriterParts) => {
     return { revision: expected + events.length, position: at, time: now };
   };
 
+  /** Undoes the transaction at hand; a file that cannot do even that is not read any more either. */
+  const rollBack = () => {
+    try {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      streams.forget();
+    } catch {
+      db.close();
+    }
+  };
+
   const fail = (taken: readonly Pending[], cause: unknown) => {
     const message = `the log takes no more writes until it is opened anew: ${(cause as Error).message}`;
     refusal = new UnavailableError(message, { cause });
-    if (db.isTransaction) db.exec('ROLLBACK');
-    streams.forget();
+    rollBack();
     const refused = [...taken, ...queue];
     queue = [];
-    parts.onFailed(refusal);
     for (const { reject } of refused) reject(refusal);
+    parts.onFailed(refusal);
   };
 
   const transact = () => {
