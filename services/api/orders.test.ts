@@ -1,20 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { Order } from '@recourse/contracts/http';
 import { orderStream } from '@recourse/contracts/streams';
 import { UnavailableError } from '@recourse/infra/errors';
 import type { EventLog } from '@recourse/infra/ports/event-log';
-import { eventually, orderOf, startTestApi, type TestApi, type TestApiOptions } from './testing/api.ts';
+import { eventually, orderOf, testApis } from './testing/api.ts';
 
-const started: TestApi[] = [];
-const start = async (options?: TestApiOptions) => {
-  const api = await startTestApi(options);
-  started.push(api);
-  await api.stock('85123A', 1_000);
-  return api;
-};
-afterEach(async () => {
-  await Promise.all(started.splice(0).map((api) => api.close()));
-});
+const { start, closeAll } = testApis();
+afterEach(closeAll);
 
 const wait = { prefer: 'wait=10' };
 
@@ -262,14 +254,8 @@ describe('while the process stops', () => {
 });
 
 describe('POST /orders/:id/cancel', () => {
-  let api: TestApi;
-  beforeAll(async () => {
-    api = await startTestApi({ running: false });
-    await api.stock('85123A', 1_000);
-  });
-  afterAll(() => api.close());
-
   it('answers 202, again 202, and 200 once the order is cancelled', async () => {
+    const api = await start({ running: false });
     const { json } = await api.post('/orders', orderOf());
     const cancel = `/orders/${json.orderId}/cancel`;
     const first = await api.post(cancel);
@@ -283,6 +269,7 @@ describe('POST /orders/:id/cancel', () => {
   });
 
   it('answers 409 once the order is completed', async () => {
+    const api = await start();
     const { json } = await api.post('/orders', orderOf(), wait);
     const refused = await api.post(`/orders/${json.orderId}/cancel`);
     expect([refused.status, refused.json.code]).toEqual([409, 'order-completed']);

@@ -58,7 +58,7 @@ const emptyReadModels: ReadModelsApi = {
     orders: { open: 0, completed: 0, cancelled: 0 },
     violations: [],
   }),
-  counts: () => ({ byState: { open: 0, cancelling: 0, completed: 0, cancelled: 0 } }),
+  counts: () => ({ open: 0, cancelling: 0, completed: 0, cancelled: 0 }),
 };
 
 /** An order of one SKU that is in stock. */

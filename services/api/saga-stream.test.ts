@@ -1,0 +1,125 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { CloudEvent } from '@recourse/contracts/envelope';
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import { eventually, orderOf, type TestApi, testApis, wholeWay } from './testing/api.ts';
+
+const { start, closeAll } = testApis();
+afterEach(closeAll);
+
+const wait = { prefer: 'wait=10' };
+
+/** Watches a saga; `events` grows as they come. */
+const watch = async (api: TestApi, orderId: string, lastEventId?: string) => {
+  const leave = new AbortController();
+  const response = await fetch(`${api.url}/sagas/${orderId}/stream`, {
+    headers: lastEventId === undefined ? {} : { 'last-event-id': lastEventId },
+    signal: leave.signal,
+  });
+  const events: EventSourceMessage[] = [];
+  const comments: string[] = [];
+  const parser = createParser({
+    onEvent: (event) => void events.push(event),
+    onComment: (comment) => void comments.push(comment),
+  });
+  const ended = (async () => {
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) parser.feed(decoder.decode(chunk, { stream: true }));
+  })();
+  ended.catch(() => {});
+  return { response, events, comments, ended, leave: () => leave.abort() };
+};
+
+const names = (events: readonly EventSourceMessage[]) => events.map(({ event }) => event);
+
+describe('GET /sagas/:id/stream', () => {
+  it('sends what has been, then what happens, with the commands by name, and ends with the saga', async () => {
+    const api = await start({ running: false });
+    const { json: order } = await api.post('/orders', orderOf());
+    const stream = await watch(api, order.orderId);
+    expect(stream.response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    await eventually(() => stream.events.length === 1);
+    api.run();
+    await stream.ended;
+    expect(names(stream.events)).toEqual(wholeWay);
+    const sent = stream.events.map(({ data }) => CloudEvent.parse(JSON.parse(data)));
+    expect(sent.map(({ type }) => type)).toEqual(wholeWay);
+    // A command says which step issued it.
+    expect(sent[2]?.causationid).toBe(sent[1]?.id);
+    expect(api.live.counts().streams).toBe(0);
+  });
+
+  it('sends the same for a saga that has ended', async () => {
+    const api = await start();
+    const { json: order } = await api.post('/orders', orderOf(), wait);
+    const stream = await watch(api, order.orderId);
+    await stream.ended;
+    expect(names(stream.events)).toEqual(wholeWay);
+    const ids = stream.events.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect([...ids].sort()).toEqual(ids);
+  });
+
+  it('resumes after any event, commands included, and misses nothing and repeats nothing', async () => {
+    const api = await start();
+    const { json: order } = await api.post('/orders', orderOf(), wait);
+    const whole = await watch(api, order.orderId);
+    await whole.ended;
+    for (const [index, { id }] of whole.events.slice(0, -1).entries()) {
+      const rest = await watch(api, order.orderId, id);
+      await rest.ended;
+      expect(rest.events).toEqual(whole.events.slice(index + 1));
+    }
+  });
+
+  it('answers 204 to who has seen the end, so that nobody connects again', async () => {
+    const api = await start();
+    const { json: order } = await api.post('/orders', orderOf(), wait);
+    const whole = await watch(api, order.orderId);
+    await whole.ended;
+    expect((await watch(api, order.orderId, whole.events.at(-1)?.id)).response.status).toBe(204);
+    expect(api.live.counts().streams).toBe(0);
+  });
+
+  it('joins past and present without a gap, whenever the watcher comes', async () => {
+    const api = await start();
+    const { json: order } = await api.post('/orders', orderOf());
+    const watchers = await Promise.all(Array.from({ length: 10 }, () => watch(api, order.orderId)));
+    await Promise.all(watchers.map(({ ended }) => ended));
+    for (const { events } of watchers) expect(names(events)).toEqual(wholeWay);
+  });
+
+  it('says that it lives while nothing happens', async () => {
+    const api = await start({ running: false, limits: { heartbeatMs: 5 } });
+    const { json: order } = await api.post('/orders', orderOf());
+    const stream = await watch(api, order.orderId);
+    await eventually(() => stream.comments.length >= 2);
+    stream.leave();
+    await eventually(() => api.live.counts().streams === 0);
+  });
+
+  it('refuses one stream more than it may have', async () => {
+    const api = await start({ running: false, live: { streamsMax: 1 } });
+    const { json: order } = await api.post('/orders', orderOf());
+    const stream = await watch(api, order.orderId);
+    const refused = await api.get(`/sagas/${order.orderId}/stream`);
+    expect([refused.status, refused.json.code]).toEqual([503, 'overloaded']);
+    stream.leave();
+    await eventually(() => api.live.counts().streams === 0);
+  });
+
+  it('refuses a Last-Event-ID that is none of its own', async () => {
+    const api = await start({ running: false });
+    const { json: order } = await api.post('/orders', orderOf());
+    const { status, json } = await api.get(`/sagas/${order.orderId}/stream`, { 'last-event-id': 'x' });
+    expect([status, json.code, json.errors[0].path]).toEqual([400, 'invalid-request', 'Last-Event-ID']);
+  });
+
+  it('ends when the process stops', async () => {
+    const api = await start({ running: false });
+    const { json: order } = await api.post('/orders', orderOf());
+    const stream = await watch(api, order.orderId);
+    await api.live.close();
+    await stream.ended;
+    expect(names(stream.events)).toEqual(['OrderCreated']);
+  });
+});
