@@ -42,7 +42,10 @@ export const routesOf = (context: Context): readonly Route[] => [
 
 const feedMetrics = ({ metrics, readModels, live, lag, deadLetters }: Context): void =>
   metrics.readFrom({
-    ordersByState: async () => readModels.counts().byState,
+    ordersByState: async () => {
+      const { open, cancelling, completed, cancelled } = readModels.counts();
+      return { open: open - cancelling, cancelling, completed, cancelled };
+    },
     openOrders: live.openOrders,
     lag,
     parked: deadLetters.counts,

@@ -1,12 +1,5 @@
 import type { EventData } from '@recourse/contracts/events';
-import type {
-  Ledger,
-  OrderList,
-  OrderListQuery,
-  OrderState,
-  SagaList,
-  SagaListQuery,
-} from '@recourse/contracts/http';
+import type { Ledger, OrderList, OrderListQuery, SagaList, SagaListQuery } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import type { DeadLetters } from '@recourse/infra/ports/broker';
 import type { Clock } from '@recourse/infra/ports/clock';
@@ -26,7 +19,13 @@ export type ReadModelsApi = {
   listSagas(query: SagaListQuery): SagaList | Promise<SagaList>;
   ledger(): Ledger | Promise<Ledger>;
   /** Orders by state, as far as the read model has come. */
-  counts(): { readonly byState: Readonly<Record<OrderState, number>> };
+  counts(): {
+    /** Those that are being cancelled included. */
+    readonly open: number;
+    readonly cancelling: number;
+    readonly completed: number;
+    readonly cancelled: number;
+  };
 };
 
 /** What bounds the API. */

@@ -28,6 +28,8 @@ export type TestApiOptions = {
   /** Whether orders move: with `false` they stay as the API has left them. */
   readonly running?: boolean;
   readonly limits?: Partial<ApiLimits>;
+  /** After which delays a message that failed is tried again. */
+  readonly retryDelaysMs?: readonly number[];
   readonly live?: { readonly waitersMax?: number; readonly streamsMax?: number };
   wrapLog?(log: EventLog): EventLog;
   wrapDeadLetters?(deadLetters: DeadLetters): DeadLetters;
@@ -119,7 +121,13 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
   const payment = paymentService({ log, gateway, clock, logger });
   const shipping = shippingService({ log, carrier, clock, logger });
   const sagas = orchestrator({ log, times: { askDelaysMs: [1_000], deadlineMs: 300_000 } });
-  const broker = await openEmbeddedBroker({ log, path: join(folder, 'delivery.db'), clock, logger });
+  const broker = await openEmbeddedBroker({
+    log,
+    path: join(folder, 'delivery.db'),
+    clock,
+    logger,
+    ...(options.retryDelaysMs && { retryDelaysMs: options.retryDelaysMs }),
+  });
   const live = startLive({
     log,
     after: 0,
