@@ -172,7 +172,8 @@ export const problemOf = (url: string, { status, body }: Answer): Problem => {
 
 const problemLines = ({ title, detail, code, errors = [] }: Problem): string[] => [
   `${title} (${code}): ${detail}`,
-  ...errors.map(({ path, message }) => `  ${path}: ${message}`),
+  // The detail says the first of them already.
+  ...(errors.length > 1 ? errors.map(({ path, message }) => `  ${path}: ${message}`) : []),
 ];
 
 const words: Record<string, string> = {

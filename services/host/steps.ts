@@ -84,7 +84,7 @@ const facts = (data: Facts): string => {
 const shortagesMax = 3;
 
 const nameWidth = 28;
-const whoWidth = 10;
+const whoWidth = 11;
 
 /** A step as a line of text: commands stand out by an arrow, the saga's own bookkeeping is dim. */
 export const stepLine = (step: Step): string => {

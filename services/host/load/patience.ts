@@ -1,3 +1,4 @@
+import type { Problem } from '@recourse/contracts/http';
 import { StartError } from '@recourse/infra/errors';
 import { type Clock, sleep } from '@recourse/infra/ports/clock';
 import {
@@ -70,14 +71,9 @@ export const succeeded = (client: Client, answer: Answer): Answer => {
   throw new RefusedError(problemOf(client.url, answer));
 };
 
-/** The problem of an answer that is none of 2xx, as code and text. */
-export const refusalOf = (client: Client, answer: Answer) => {
-  const { code, detail, errors = [] } = problemOf(client.url, answer);
-  return {
-    code,
-    detail: errors[0] === undefined ? detail : `${detail} (${errors[0].path}: ${errors[0].message})`,
-  };
-};
+/** The problem of an answer that is none of 2xx. */
+export const refusalOf = (client: Client, answer: Answer): Pick<Problem, 'code' | 'detail'> =>
+  problemOf(client.url, answer);
 
 /** Does `work` on every item, so many at a time, in order. The first rejection stops it, and rejects. */
 export const inParallel = async <T>(

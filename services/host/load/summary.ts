@@ -126,7 +126,7 @@ export const summaryLines = (it: Summary, ledger: Ledger): string[] => {
   return [
     ...tableLines(
       [
-        [it.file, ''],
+        ['what', 'how many'],
         ['invoices read', String(it.invoices)],
         ['returns, which no saga handles yet', String(it.returns.invoices)],
         ['rows read', String(it.rows)],
