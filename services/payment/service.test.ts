@@ -355,6 +355,15 @@ describe('a person', () => {
     expect(await types()).toEqual(['PaymentStarted', 'PaymentProcessed']);
   });
 
+  it('resolves what this process remembers as not begun', async () => {
+    const remembering = service();
+    const resolution = { commandId: pay, outcome: 'PaymentProcessed', ...person } as const;
+    expect(await remembering.resolve(orderId, resolution)).toBe('not-resolvable');
+    await service().group.handle(processPayment('tok_down'));
+    expect(await remembering.resolve(orderId, resolution)).toBe('recorded');
+    expect(await types()).toEqual(['PaymentStarted', 'PaymentProcessed']);
+  });
+
   it('who loses the race of the appends has nothing to resolve either', async () => {
     await service().group.handle(processPayment('tok_answer_lost'));
     const overtaken = tampered(room.log, {

@@ -44,6 +44,13 @@ const histories = {
     settled(failed),
     heardLate(shipped),
   ],
+  'a shipment that a person called failed, cancelled': [started, settled(failed), cancelled(true)],
+  'a cancellation that a person settled, the shipment heard of since': [
+    started,
+    cancelling,
+    settled(cancelled(false)),
+    heardLate(shipped),
+  ],
   'a cancellation that a person settled': [started, cancelling, settled(cancelled(false))],
   'a cancellation that a person called refused': [
     started,
@@ -145,6 +152,17 @@ const table: Record<keyof typeof histories, Row> = {
     noShip,
     bugCancel,
   ),
+  'a shipment that a person called failed, cancelled': row(
+    [],
+    [],
+    [[heardLate(shipped)], [heardLate(failed)]],
+    noCancel,
+  ),
+  'a cancellation that a person settled, the shipment heard of since': row([], [], noShip, [
+    [heardLate(cancelled(false))],
+    [heardLate(refused('parcel-gone'))],
+    [heardLate(cancelled(true))],
+  ]),
   'a cancellation that a person settled': row(
     [],
     [],
