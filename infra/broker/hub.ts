@@ -98,12 +98,12 @@ export const openHub = (
       if (checkpoint < position) readAlone(member, checkpoint);
       return member;
     },
-    /** Offers nothing more to a group. */
+    /** Offers nothing more to a group; a second time does nothing. */
     leave: (member: Member): void => {
       member.readTo = readTo(member);
       member.live = false;
       for (const topic of member.worker.topics) {
-        const others = subscribers.get(topic)!.filter((other) => other !== member);
+        const others = (subscribers.get(topic) ?? []).filter((other) => other !== member);
         if (others.length === 0) subscribers.delete(topic);
         else subscribers.set(topic, others);
       }
