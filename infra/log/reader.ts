@@ -1,7 +1,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { registry } from '@recourse/contracts/registry';
 import { UnknownVersionError } from '../errors.ts';
-import type { RecordedEvent } from '../ports/event-log.ts';
+import type { FoldedEvent } from '../project/projection.ts';
 import type { LogSource } from '../project/source.ts';
 import { openDatabaseToRead } from './database.ts';
 import { type Packed, unpack } from './names.ts';
@@ -22,7 +22,7 @@ type Type = { readonly id: number; readonly name: string; readonly version: numb
 /** Names of owners kept in memory, at least; at most twice as many. */
 const ownersCachedMax = 4_096;
 
-const codeColumns = 'position, stream, revision, type, time, correlation, data';
+const foldedColumns = 'position, stream, revision, type, time, correlation, data';
 
 /** Looks names up by number, and keeps those last used. */
 const ownerNames = (db: DatabaseSync) => {
@@ -67,15 +67,6 @@ const typeNames = (db: DatabaseSync) => {
   };
 };
 
-/** The ids of a record, read only where somebody asks for them: folds rarely do. */
-const lazyIds = (db: DatabaseSync) => {
-  const select = db.prepare('SELECT id, causation FROM records WHERE position = ?');
-  return (position: number) => {
-    const found = select.get(position) as { id: Packed; causation: Packed } | undefined;
-    return found && { id: unpack(found.id), causation: unpack(found.causation) };
-  };
-};
-
 /**
  * Reads a log beside its writer, in another thread or process, for replay: in batches, only the types that are
  * wanted, each parsed once. Checksums are not looked at. Throws a `StartError` where the file is no log of this
@@ -87,7 +78,7 @@ export const openSqliteLogReader = (path: string): LogSource => {
   const categoryRows = db.prepare('SELECT id, name FROM categories');
   const ownerOf = ownerNames(db);
   const types = typeNames(db);
-  const idsAt = lazyIds(db);
+  const idRow = db.prepare('SELECT id FROM records WHERE position = ?');
   const categories = new Map<number, string>();
   let rows: { readonly numbers: string; readonly statement: StatementSync } | undefined;
 
@@ -102,34 +93,31 @@ export const openSqliteLogReader = (path: string): LogSource => {
     const numbers = types.numbersOf(wanted).join();
     if (rows?.numbers === numbers) return rows.statement;
     const statement = db.prepare(
-      `SELECT ${codeColumns} FROM records WHERE position > ? AND position <= ? AND type IN (${numbers}) ORDER BY position`,
+      `SELECT ${foldedColumns} FROM records WHERE position > ? AND position <= ? AND type IN (${numbers}) ORDER BY position`,
     );
     statement.setReturnArrays(true);
     rows = { numbers, statement };
     return statement;
   };
 
-  const decode = ([position, stream, revision, typeId, time, correlation, data]: Row): RecordedEvent => {
+  const decode = ([position, stream, revision, typeId, time, correlation, data]: Row): FoldedEvent => {
     const { name, version } = types.get(typeId, position);
     const owner = ownerOf(Math.floor(stream / categoriesMax));
     return {
       position,
-      get stream() {
-        return `${categoryOf(stream % categoriesMax)}-${owner}`;
-      },
+      stream: `${categoryOf(stream % categoriesMax)}-${owner}`,
       revision,
-      get id() {
-        return idsAt(position)!.id;
-      },
       type: name,
       version,
       time,
       correlation: correlation === null ? owner : unpack(correlation),
-      get causation() {
-        return idsAt(position)!.causation;
-      },
       data: JSON.parse(data),
-    } as RecordedEvent;
+    } as FoldedEvent;
+  };
+
+  const idAt = (position: number) => {
+    const found = idRow.get(position) as { id: Packed } | undefined;
+    return found && unpack(found.id);
   };
 
   const head = () => (headRow.get() as { head: number | null }).head ?? 0;
@@ -140,9 +128,9 @@ export const openSqliteLogReader = (path: string): LogSource => {
       const last = Math.min(head(), after + max);
       if (last <= after) return undefined;
       const found = rowsOf(wanted).all(...([after, last] as SQLInputValue[])) as unknown as Row[];
-      return { records: found.map(decode), place: { position: last, id: idsAt(last)?.id ?? '' } };
+      return { records: found.map(decode), place: { position: last, id: idAt(last) ?? '' } };
     },
-    holds: ({ position, id }) => idsAt(position)?.id === id,
+    idAt,
     close: () => db.close(),
   };
 };

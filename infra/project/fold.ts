@@ -1,6 +1,5 @@
-import type { RecordedEvent } from '../ports/event-log.ts';
 import { openProjectionFile, type Place, type ProjectionFile, swapPointer } from './file.ts';
-import type { Projection, ProjectionStatus, Rows } from './projection.ts';
+import type { FoldedEvent, Projection, ProjectionStatus, Rows } from './projection.ts';
 import type { LogSource, Stretch } from './source.ts';
 
 /** The most records in one batch: one transaction for each projection. */
@@ -17,7 +16,7 @@ export type RunningProjection = {
   retry(): void;
 };
 
-type Failed = { readonly record: RecordedEvent; readonly error: unknown };
+type Failed = { readonly record: FoldedEvent; readonly error: unknown };
 
 const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
@@ -28,13 +27,13 @@ export const runProjection = (
   source: LogSource,
 ): RunningProjection => {
   const { name, version, fold } = projection;
-  const file = openProjectionFile(folder, projection, source.holds);
+  const file = openProjectionFile(folder, projection, ({ position, id }) => source.idAt(position) === id);
   swapPointer(folder, projection);
   const rows = file.tables as unknown as Readonly<Record<string, Rows<never>>>;
   let state: ProjectionStatus['state'] = 'running';
   let error: ProjectionStatus['error'] = null;
 
-  const foldAll = (records: readonly RecordedEvent[], after: number, before: number): Failed | undefined => {
+  const foldAll = (records: readonly FoldedEvent[], after: number, before: number): Failed | undefined => {
     for (const record of records) {
       if (record.position <= after) continue;
       if (record.position >= before) return undefined;
@@ -48,12 +47,11 @@ export const runProjection = (
   };
 
   /** Keeps what came before the record that cannot be folded, and stops there. */
-  const stop = (records: readonly RecordedEvent[], after: number, { record, error: thrown }: Failed) => {
+  const stop = (records: readonly FoldedEvent[], after: number, { record, error: thrown }: Failed) => {
     file.forget();
     foldAll(records, after, record.position);
-    const before = records[records.indexOf(record) - 1];
-    if (before !== undefined && before.position > after)
-      file.commit({ position: before.position, id: before.id });
+    const before = record.position - 1;
+    if (before > after) file.commit({ position: before, id: source.idAt(before) ?? '' });
     const { position, stream, type } = record;
     state = 'stopped';
     error = { message: textOf(thrown), position, stream, type };

@@ -44,9 +44,14 @@ type RowsOf<T extends Tables> = {
   readonly [K in keyof T]: T[K] extends Table<infer Row> ? Rows<Row> : never;
 };
 
+/** A record as a fold sees it: all but the ids of the record and of its cause, which no row needs. */
+export type FoldedEvent<T extends EventType = EventType> = {
+  [K in T]: Omit<RecordedEvent<K>, 'id' | 'causation'>;
+}[T];
+
 /** What a fold does for each type of event that it hears; other types pass it by. */
 export type Fold<T extends Tables> = {
-  readonly [E in EventType]?: (rows: RowsOf<T>, record: RecordedEvent<E>) => void;
+  readonly [E in EventType]?: (rows: RowsOf<T>, record: FoldedEvent<E>) => void;
 };
 
 /** A projection as who runs it knows it. */
@@ -57,7 +62,7 @@ export type Projection = {
   readonly version: number;
   readonly tables: Tables;
   readonly fold: Readonly<
-    Partial<Record<EventType, (rows: Readonly<Record<string, Rows<never>>>, record: RecordedEvent) => void>>
+    Partial<Record<EventType, (rows: Readonly<Record<string, Rows<never>>>, record: FoldedEvent) => void>>
   >;
 };
 

@@ -1,10 +1,10 @@
-import type { RecordedEvent } from '../ports/event-log.ts';
 import type { Place } from './file.ts';
+import type { FoldedEvent } from './projection.ts';
 
 /** Some records of the log, up to a place. */
 export type Stretch = {
   /** Those whose types were wanted, in the order of positions. */
-  readonly records: readonly RecordedEvent[];
+  readonly records: readonly FoldedEvent[];
   /** The place of the last record looked at, wanted or not. */
   readonly place: Place;
 };
@@ -15,7 +15,7 @@ export interface LogSource {
   head(): number;
   /** The next records after a position, at most so many looked at; `undefined` where there are none. */
   read(after: number, max: number, wanted: ReadonlySet<string>): Stretch | undefined;
-  /** Whether the record with this id stands at this position. */
-  holds(place: Place): boolean;
+  /** The id of the record at a position, `undefined` where there is none. */
+  idAt(position: number): string | undefined;
   close(): void;
 }

@@ -1,5 +1,4 @@
-import type { RecordedEvent } from '@recourse/infra/ports/event-log';
-import { projection } from '@recourse/infra/project/projection';
+import { type FoldedEvent, projection } from '@recourse/infra/project/projection';
 import {
   type Act,
   type ActKind,
@@ -105,7 +104,7 @@ const settle = (
 
 const amountsAdded = (a: number, b: number) => Math.min(a + b, Number.MAX_SAFE_INTEGER);
 
-const captured = (rows: LedgerRows, record: RecordedEvent<'PaymentProcessed'>) => {
+const captured = (rows: LedgerRows, record: FoldedEvent<'PaymentProcessed'>) => {
   const { position, correlation, data } = record;
   const account = accountOf(rows, correlation, position);
   if (!settle(rows, 'charges', account, position, data, 'accepted')) return;
@@ -118,7 +117,7 @@ const captured = (rows: LedgerRows, record: RecordedEvent<'PaymentProcessed'>) =
   });
 };
 
-const refunded = (rows: LedgerRows, record: RecordedEvent<'PaymentRefunded'>) => {
+const refunded = (rows: LedgerRows, record: FoldedEvent<'PaymentRefunded'>) => {
   const { position, correlation, data } = record;
   const account = accountOf(rows, correlation, position);
   if (!settle(rows, 'refunds', account, position, data, data.nothing ? 'nothing' : 'accepted')) return;
@@ -132,7 +131,7 @@ const refunded = (rows: LedgerRows, record: RecordedEvent<'PaymentRefunded'>) =>
   });
 };
 
-const shipped = (rows: LedgerRows, record: RecordedEvent<'OrderShipped'>) => {
+const shipped = (rows: LedgerRows, record: FoldedEvent<'OrderShipped'>) => {
   const { position, correlation, data } = record;
   const account = accountOf(rows, correlation, position);
   settle(rows, 'shipments', account, position, data, 'accepted');
@@ -155,7 +154,7 @@ const piecesOf = ({ takes }: OrderAccount, sku: string) => takes.find((take) => 
 /** Moves pieces between a SKU and an order: taken is positive, returned negative. */
 const move = (
   rows: LedgerRows,
-  { position, stream, data }: RecordedEvent<'StockTaken' | 'StockReturned'>,
+  { position, stream, data }: FoldedEvent<'StockTaken' | 'StockReturned'>,
   pieces: number,
 ) => {
   const sku = skuOfStream(stream);

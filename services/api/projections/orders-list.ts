@@ -1,9 +1,4 @@
-import {
-  formatPosition,
-  type OrderList,
-  type OrderListQuery,
-  type OrderState,
-} from '@recourse/contracts/http';
+import { formatPosition, type OrderList, type OrderListQuery } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import type { ProjectionReader, Query } from '@recourse/infra/project/read';
 import type { OrderCount, OrderRow } from './orders.ts';
