@@ -27,7 +27,7 @@ export type Shop = {
   placeAndWait(changes?: Record<string, unknown>): Promise<Order>;
   order(orderId: string): Promise<Order>;
   saga(orderId: string): Promise<Saga>;
-  /** Event types of an order's history with those commands between them that a SagaAdvanced issued. */
+  /** Event types of an order's history, with the commands that each SagaAdvanced issued in its place; timers left out. */
   told(orderId: string): Promise<string[]>;
   ledger(): Promise<Ledger>;
   stockUp(quantities: Record<string, number>): Promise<void>;
@@ -116,11 +116,13 @@ export const openShop = async (
     order: async (orderId) => (await get(`/orders/${orderId}`)).body,
     saga: async (orderId) => (await get(`/sagas/${orderId}`)).body,
     told: async (orderId) =>
-      (await get(`/sagas/${orderId}/history`)).body.events.flatMap((event) =>
-        event.type === 'SagaAdvanced'
-          ? (event.data as { commands: { type: string }[] }).commands.map(({ type }) => `→ ${type}`)
-          : [event.type],
-      ),
+      (await get(`/sagas/${orderId}/history`)).body.events
+        .filter(({ type }) => type !== 'TimerFired')
+        .flatMap((event) =>
+          event.type === 'SagaAdvanced'
+            ? (event.data as { commands: { type: string }[] }).commands.map(({ type }) => `→ ${type}`)
+            : [event.type],
+        ),
     ledger: async () => (await get('/ledger')).body,
     stockUp,
     close: () => recourse.close(),

@@ -17,11 +17,12 @@ import { openWorld, type Random, randomFrom, type World } from './world.ts';
 /**
  * Whole histories under a virtual clock: orders, cancellations and receipts come in while calls, appends and
  * processes fail by chance. Whatever happens, every order ends, and nothing happens twice. A failure prints its seed;
- * SEED=<seed> npm test -- test/simulation runs that one again.
+ * SEED=<seed> npm test -- test/simulation runs that one again, and SEEDS=500 runs more of them.
  */
+const count = Number(process.env.SEEDS ?? 12);
 const seeds =
   process.env.SEED === undefined
-    ? Array.from({ length: 12 }, (_, seed) => seed + 1)
+    ? Array.from({ length: count }, (_, index) => index + 1)
     : [Number(process.env.SEED)];
 
 const orders = 40;
