@@ -1,7 +1,8 @@
+import type { Writable } from 'node:stream';
 import { commandData } from '@recourse/contracts/commands';
 import { eventData } from '@recourse/contracts/events';
 import { OrderRequest } from '@recourse/contracts/http';
-import { type DestinationStream, type Level, type Logger, pino } from 'pino';
+import { type Level, type Logger, pino } from 'pino';
 import pretty from 'pino-pretty';
 import type { z } from 'zod';
 
@@ -27,6 +28,9 @@ export const personalFields = (schemas: Iterable<z.ZodType>): ReadonlySet<string
 const personal = personalFields([...Object.values(eventData), ...Object.values(commandData), OrderRequest]);
 
 const censored = '[personal]';
+
+/** Where a child's bindings may hold personal data. */
+const bindingPaths = [...personal].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 /** Deeper than this nothing of ours is nested; what is, is left out. */
 const depthMax = 8;
@@ -59,7 +63,7 @@ export type LoggerOptions = {
   /** Lines for people, or JSON; `auto`: for people when stderr is a terminal. */
   readonly pretty: 'auto' | 'pretty' | 'json';
   /** Where lines go; stderr when left out. */
-  readonly destination?: DestinationStream;
+  readonly destination?: Writable;
 };
 
 const stderr = 2;
@@ -80,5 +84,15 @@ export const createLogger = ({ level, pretty: format, destination }: LoggerOptio
       })
     : (destination ?? pino.destination({ dest: stderr, sync: true }));
   const clean = (fields: Record<string, unknown>) => withoutPersonal(fields) as Record<string, unknown>;
-  return pino({ level, base: null, formatters: { log: clean, bindings: clean } }, sink);
+  return pino(
+    {
+      level,
+      base: null,
+      formatters: { log: clean },
+      // What a child carries does not pass the formatter.
+      redact: { paths: bindingPaths, censor: censored },
+      serializers: { err: (cleaned: unknown) => cleaned },
+    },
+    sink,
+  );
 };

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { formatPosition, Problem } from '@recourse/contracts/http';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
@@ -47,6 +48,15 @@ export type Answer = {
 };
 
 const nothingYet = { items: [], nextCursor: null, position: formatPosition(0) };
+
+/** A stream that keeps the lines written to it. */
+export const linesInto = (lines: string[]): Writable =>
+  new Writable({
+    write: (line, _encoding, done) => {
+      lines.push(String(line));
+      done();
+    },
+  });
 
 /** Read models that have read nothing yet. */
 const emptyReadModels: ReadModelsApi = {
@@ -105,8 +115,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
   const folder = await mkdtemp(join(tmpdir(), 'recourse-api-'));
   const clock = systemClock;
   const lines: string[] = [];
-  const destination = { write: (line: string) => void lines.push(line) };
-  const logger = createLogger({ level: 'debug', pretty: 'json', destination });
+  const logger = createLogger({ level: 'debug', pretty: 'json', destination: linesInto(lines) });
   const metrics = createMetrics();
   const sqliteLog = openSqliteLog({
     path: join(folder, 'log.db'),
