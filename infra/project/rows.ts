@@ -5,7 +5,7 @@ type Row = Readonly<Record<string, unknown>>;
 type Entry = { row: Row; stored: Row | undefined; changed: boolean };
 
 /** How many rows of a table stay in memory, at least; at most twice as many and one batch. */
-const rowsCachedMax = 2_048;
+const rowsCachedMax = 4_096;
 
 /** The SQL that makes a table and its indexes. */
 export const tableSql = (name: string, { columns, key, clustered, indexes = [] }: TableSpec): string => {
@@ -22,6 +22,7 @@ const rowWriter = (db: DatabaseSync, name: string, spec: TableSpec) => {
   const insert = db.prepare(
     `insert or replace into ${name} (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`,
   );
+  const values = new Array<SQLInputValue>(columns.length);
   const updates = new Map<string, { statement: StatementSync; indexes: readonly number[] }>();
 
   const value = (row: Row, index: number): SQLInputValue => {
@@ -42,7 +43,8 @@ const rowWriter = (db: DatabaseSync, name: string, spec: TableSpec) => {
 
   return (row: Row, stored: Row | undefined): void => {
     if (stored === undefined) {
-      insert.run(...columns.map((_, index) => value(row, index)));
+      for (let index = 0; index < columns.length; index += 1) values[index] = value(row, index);
+      insert.run(...values);
       return;
     }
     const changed: number[] = [];

@@ -65,8 +65,9 @@ const intend = (
   { position, correlation }: Placed,
   { commandId, amount = 0, currency = '' }: Intended,
 ) => {
-  const act = actOf(rows, kind, accountOf(rows, correlation, position), commandId);
-  rows[kind].put({ ...act, intended: 1, amount, currency });
+  // An intent comes before its outcome, so there is nothing to look up.
+  const account = accountOf(rows, correlation, position).position;
+  rows[kind].put({ ...emptyAct, account, commandId, intended: 1, amount, currency });
 };
 
 type Outcome = {

@@ -37,16 +37,19 @@ export const listOrders = (reader: ProjectionReader, asked: OrderListQuery): Ord
 
 /** How many orders there are, and the position of the log at which that holds. */
 export type OrderCounts = {
-  readonly byState: Readonly<Record<OrderState, number>>;
-  /** Orders that have not ended: those that are open and those that are being cancelled. */
+  /** Orders that have not ended, those that are being cancelled included. */
   readonly open: number;
+  /** Those of them that are being cancelled. */
+  readonly cancelling: number;
+  readonly completed: number;
+  readonly cancelled: number;
   readonly position: number;
 };
 
 /** Counts orders by state: four rows are read, however many orders there are. */
 export const countOrders = (reader: ProjectionReader): OrderCounts => {
   const { rows, position } = reader.read((query) => query<OrderCount>('select state, orders from counts'));
-  const byState = { open: 0, cancelling: 0, completed: 0, cancelled: 0 };
-  for (const { state, orders } of rows) byState[state] = orders;
-  return { byState, open: byState.open + byState.cancelling, position };
+  const by = { open: 0, cancelling: 0, completed: 0, cancelled: 0 };
+  for (const { state, orders } of rows) by[state] = orders;
+  return { ...by, open: by.open + by.cancelling, position };
 };
