@@ -30,24 +30,30 @@ export const openSimulatedGateway = ({
   const closing = new AbortController();
   const statements = prepare(books.database);
 
-  const enterCharge = ({ key, orderId, amount, currency, paymentToken }: ChargeRequest): ChargeEntry => {
+  const enterCharge = ({ key, orderId, amount, currency, paymentToken }: ChargeRequest): Charged => {
     const { declines, chargesDown, losesFirstAnswer } = behaviourOf(paymentToken);
     statements.reach(key, chargesDown);
     const chargeId = declines === undefined ? `${chargePrefix}${key}` : null;
-    const entry = statements.charge.get(
+    const accepted = declines === undefined ? 1 : 0;
+    const reason = declines ?? null;
+    const { changes } = statements.charge.run(
       key,
       orderId,
       chargeId,
       amount,
       currency,
-      declines === undefined ? 1 : 0,
-      declines ?? null,
+      accepted,
+      reason,
       clock.now(),
       paymentToken,
-    ) as ChargeEntry;
+    );
+    if (changes === 1) {
+      if (losesFirstAnswer === true) throw new Error('the connection broke');
+      return { accepted, chargeId, reason };
+    }
+    const entry = statements.chargeAgain.get(key) as ChargeEntry;
     if (entry.amount !== amount || entry.currency !== currency)
       throw new Error(`idempotency key ${key} was used for another charge`);
-    if (losesFirstAnswer === true && entry.calls === 1) throw new Error('the connection broke');
     return entry;
   };
 
@@ -97,9 +103,13 @@ export const openSimulatedGateway = ({
   };
 };
 
+/** What an entry of `charges` answers. */
+type Charged = Pick<ChargeEntry, 'accepted' | 'chargeId' | 'reason'>;
+
 /** A charge's id says its key, so a charge is found by the one index that there is. */
 const chargePrefix = 'ch_';
 
+/** A first call costs one insert; only a repeat looks the entry up. */
 const prepare = (database: ReturnType<typeof openBooks>['database']) => {
   const unreached = database.prepare(
     'INSERT INTO unreached VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET calls = calls + 1 RETURNING calls',
@@ -109,9 +119,9 @@ const prepare = (database: ReturnType<typeof openBooks>['database']) => {
     charge: database.prepare(
       `INSERT INTO charges (key, orderId, chargeId, amount, currency, accepted, reason, at, paymentToken)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (key) DO UPDATE SET calls = calls + 1
-       RETURNING chargeId, amount, currency, accepted, reason, calls`,
+       ON CONFLICT (key) DO NOTHING`,
     ),
+    chargeAgain: database.prepare('UPDATE charges SET calls = calls + 1 WHERE key = ? RETURNING *'),
     refund: database.prepare(
       `INSERT INTO refunds (key, chargeId, refundId, amount, currency, at) VALUES (?, ?, ?, ?, ?, ?)
        ON CONFLICT (key) DO UPDATE SET calls = calls + 1
