@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { OrderId } from '@recourse/contracts/ids';
 import type { EventLog } from '@recourse/infra/ports/event-log';
-import { audit, failingFrom, openShop, orderId, participant, receiptId, sku } from './test-shop.ts';
+import { failingFrom } from './faulty-logs.ts';
+import { audit, openShop, orderId, participant, receiptId, sku } from './test-shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type StreamName, stockStream } from '@recourse/contracts/streams';
-import { openShop, orderId, participant, pausingLog, sku } from './test-shop.ts';
+import { pausingLog } from './faulty-logs.ts';
+import { openShop, orderId, participant, sku } from './test-shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 

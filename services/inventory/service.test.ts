@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { orderStream } from '@recourse/contracts/streams';
+import { countingLog } from './faulty-logs.ts';
 import { ReceiptReusedError } from './service.ts';
-import { countingLog, openShop, orderId, participant, receiptId, releaseMessage, sku } from './test-shop.ts';
+import { openShop, orderId, participant, receiptId, releaseMessage, sku } from './test-shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 

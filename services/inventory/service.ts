@@ -6,10 +6,11 @@ import { ConflictError } from '@recourse/infra/errors';
 import type { CommandMessage, ConsumerGroup } from '@recourse/infra/ports/broker';
 import { type EventLog, noStream } from '@recourse/infra/ports/event-log';
 import type { Logger } from 'pino';
+import type { Counter } from './counter.ts';
 import { type Inventory, type InventoryCommand, inventory } from './inventory.ts';
 import { type Receipt, type Received, receipts } from './receipts.ts';
 import { asStockRecord, letGo } from './shelf.ts';
-import { type Counter, openStock } from './stock.ts';
+import { openStock } from './stock.ts';
 import { note, noteLines, returnAll, takeAll } from './takes.ts';
 
 export { ReceiptReusedError } from './receipts.ts';

@@ -1,9 +1,10 @@
 import type { Shortage } from '@recourse/contracts/events';
 import type { OrderId, Sku } from '@recourse/contracts/ids';
+import type { Counter } from './counter.ts';
 import type { Inventory, NotedLine, Reservation } from './inventory.ts';
 import { hold } from './shelf.ts';
-import type { Counter, Stock } from './stock.ts';
-import type { Answer } from './wish.ts';
+import type { Stock } from './stock.ts';
+import type { Answer, Wish } from './wish.ts';
 
 /**
  * Looks at the heads of SKUs and holds them, so that what is written there from now on is remembered; whoever notes
@@ -35,15 +36,18 @@ export const noteLines = async (
   });
 };
 
-const ask = async (
+const askAll = (
   stock: Stock,
   { lines }: Reservation,
-  wishFor: (line: Reservation['lines'][number], index: number) => Parameters<Stock['ask']>[1],
+  wishFor: (line: Reservation['lines'][number], index: number) => Wish,
 ): Promise<Answer[]> =>
   Promise.all(
-    lines.map(async (line, index) => {
-      const found = stock.find(line.sku);
-      return stock.ask(found instanceof Promise ? await found : found, wishFor(line, index));
+    lines.map((line, index) => {
+      const counter = stock.find(line.sku);
+      const wish = wishFor(line, index);
+      return counter instanceof Promise
+        ? counter.then((loaded) => stock.ask(loaded, wish))
+        : stock.ask(counter, wish);
     }),
   );
 
@@ -57,7 +61,7 @@ export const takeAll = async (
   reservation: Reservation,
 ): Promise<Shortage[] | 'returned'> => {
   const { commandId: reserveId, lines } = reservation;
-  const answers = await ask(stock, reservation, ({ quantity, revision: since }) => ({
+  const answers = await askAll(stock, reservation, ({ quantity, revision: since }) => ({
     type: 'StockTaken',
     orderId,
     reserveId,
@@ -85,7 +89,7 @@ export const returnAll = async (
   const { commandId: reserveId } = reservation;
   const causation = releasing.because === 'release' ? releasing.releaseId : reserveId;
   const revisions = releasing.because === 'release' ? releasing.revisions : undefined;
-  await ask(stock, reservation, ({ quantity, revision }, index) => ({
+  await askAll(stock, reservation, ({ quantity, revision }, index) => ({
     type: 'StockReturned',
     orderId,
     reserveId,
