@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type StreamName, stockStream } from '@recourse/contracts/streams';
+import { orderStream, type StreamName, stockStream } from '@recourse/contracts/streams';
 import { pausingLog } from './faulty-logs.ts';
 import { openShop, orderId, participant, sku } from './test-shop.ts';
 
@@ -134,6 +134,27 @@ describe('a release', () => {
 });
 
 describe('a stale memory', () => {
+  it('of a SKU that ran out since the reservation began looks again before it says so', async () => {
+    const order = orderId('look again');
+    const other = participant(shop.log);
+    const paused = pausingLog(shop.log, orderStream('inventory', order), 'after');
+    const inventory = participant(paused.log);
+    await inventory.stockIn('la', 5);
+    const taking = inventory.reserve(order, { la: 5 });
+    await paused.reached;
+    await inventory.reserve(orderId('look again 2'), { la: 5 });
+    await other.stockIn('la', 5, 'la 2');
+    paused.goOn();
+    await taking;
+    expect(await shop.told(order)).toEqual(['ReservationStarted', 'InventoryReserved']);
+    expect(await shop.stockOf('la')).toEqual([
+      'received 5 → 5',
+      'taken 5 → 0',
+      'received 5 → 5',
+      'taken 5 → 0',
+    ]);
+  });
+
   it('of stock neither oversells nor refuses what is there', async () => {
     const stale = participant(shop.log);
     const other = participant(shop.log);

@@ -150,6 +150,18 @@ describe('the inventory participant', () => {
     expect(await inventory.stockOf(sku('batch'))).toMatchObject({ onHand: 0 });
   });
 
+  it('reads nothing while what is under way together takes many appends', async () => {
+    const { log, counts } = countingLog(shop.log);
+    const inventory = participant(log, { skuBatchMax: 7 });
+    await inventory.stockIn('many', 50);
+    const before = counts.reads;
+    const orders = Array.from({ length: 50 }, (_, index) => orderId(`many ${index}`));
+    await Promise.all(orders.map((order) => inventory.reserve(order, { many: 1 })));
+    await Promise.all(orders.map((order) => inventory.release(order)));
+    expect(counts.reads).toBe(before);
+    expect(await inventory.stockOf(sku('many'))).toMatchObject({ onHand: 50, revision: 100 });
+  });
+
   it('refuses what its topic does not carry', async () => {
     const message = { ...releaseMessage(orderId('stray')), type: 'CancelShipment' as const };
     await expect(participant(shop.log).group.handle(message)).rejects.toThrow(
