@@ -1,4 +1,4 @@
-import { v7 } from 'uuid';
+import { randomUUIDv7 } from 'node:crypto';
 import type { Clock } from './ports/clock.ts';
 import type { Ids } from './ports/ids.ts';
 
@@ -19,4 +19,4 @@ export const systemClock: Clock = machineClock(false);
 export const foregroundClock: Clock = machineClock(true);
 
 /** Fresh UUIDv7s. */
-export const systemIds: Ids = { next: () => v7() };
+export const systemIds: Ids = { next: () => randomUUIDv7() };
