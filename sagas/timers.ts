@@ -2,7 +2,7 @@ import type { OrderId, TimerId } from '@recourse/contracts/ids';
 import type { ConsumerGroup, EventMessage } from '@recourse/infra/ports/broker';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
-import type { PendingTimer, TimerStore } from '@recourse/infra/timer-store';
+import type { PendingTimer, TimerStore } from '@recourse/infra/ports/timer-store';
 import type { Logger } from 'pino';
 import { type Timer, timerFiring } from './timer-firing.ts';
 import { timerHeap } from './timer-heap.ts';

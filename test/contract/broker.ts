@@ -5,8 +5,6 @@ import { brokerDelivery } from './broker-delivery.ts';
 import { brokerFailures } from './broker-failures.ts';
 import { type BrokerHarness, newKey, publisher, settings, until, witness } from './broker-fixture.ts';
 
-export type { BrokerHarness, BrokerSettings } from './broker-fixture.ts';
-
 /**
  * What every `Broker` promises, twice: as it is, and behind a wrapper that reorders messages across topics, because
  * order is promised per topic and key, no more.
