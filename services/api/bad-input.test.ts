@@ -1,6 +1,5 @@
-import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { orderOf, startTestApi, type TestApi } from './testing/api.ts';
+import { orderOf, rawRequest, startTestApi, type TestApi } from './testing/api.ts';
 
 const someId = '01a1feab-e491-75ed-bb95-b5af40d2012b';
 const canary = 'canary-4711';
@@ -114,6 +113,7 @@ describe('an order that cannot be taken', () => {
 
   it('is refused without being read where it announces far too much', async () => {
     const answer = await rawRequest(
+      api.url,
       'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 999999999\r\n\r\n{',
     );
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
@@ -123,6 +123,7 @@ describe('an order that cannot be taken', () => {
   it('is refused where a body sent in chunks grows too large', async () => {
     const chunk = `10000\r\n${' '.repeat(0x10000)}\r\n`;
     const answer = await rawRequest(
+      api.url,
       `POST /orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(5)}0\r\n\r\n`,
     );
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
@@ -246,18 +247,23 @@ describe('a query', () => {
   });
 });
 
-/** Sends bytes as they are, and resolves with what comes back until the server closes. */
-const rawRequest = (text: string): Promise<string> =>
-  new Promise((resolve, reject) => {
-    const { hostname, port } = new URL(api.url);
-    const socket = connect(Number(port), hostname, () => socket.write(text));
-    let answer = '';
-    socket.setEncoding('utf8').on('data', (chunk) => {
-      answer += chunk;
-    });
-    socket.on('end', () => {
-      socket.destroy();
-      resolve(answer);
-    });
-    socket.on('error', reject);
+describe('what is no HTTP request', () => {
+  it.each([
+    ['noise', 'hello\r\n\r\n', 'This is no HTTP request.'],
+    [
+      'a request with two lengths',
+      'POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      'This is no HTTP request.',
+    ],
+    [
+      'headers without end',
+      `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      'The headers are too large.',
+    ],
+  ])('%s is answered with a problem as well', async (_, text, detail) => {
+    const [head, body] = (await rawRequest(api.url, text)).split('\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1\.1 400 /);
+    expect(head).toContain('application/problem+json');
+    expect(JSON.parse(body ?? '')).toMatchObject({ code: 'invalid-request', detail });
   });
+});

@@ -1,5 +1,7 @@
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { CloudEvent } from '@recourse/contracts/envelope';
+import { orderStream } from '@recourse/contracts/streams';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { eventually, orderOf, type TestApi, testApis, wholeWay } from './testing/api.ts';
 
@@ -112,6 +114,31 @@ describe('GET /sagas/:id/stream', () => {
     const { json: order } = await api.post('/orders', orderOf());
     const { status, json } = await api.get(`/sagas/${order.orderId}/stream`, { 'last-event-id': 'x' });
     expect([status, json.code, json.errors[0].path]).toEqual([400, 'invalid-request', 'Last-Event-ID']);
+  });
+
+  it('drops a reader who does not read, instead of keeping all that it leaves unread', async () => {
+    const api = await start({ running: false });
+    const { json: order } = await api.post('/orders', orderOf());
+    const { hostname, port } = new URL(api.url);
+    const socket = connect(Number(port), hostname);
+    socket.on('error', () => {});
+    socket.write(`GET /sagas/${order.orderId}/stream HTTP/1.1\r\nHost: x\r\n\r\n`);
+    socket.once('data', () => socket.pause());
+    await eventually(() => api.live.counts().streams === 1);
+    const stream = orderStream('saga-input', order.orderId);
+    // 12 MB: more than the buffers of both ends hold.
+    for (let batch = 0; batch < 3; batch += 1) {
+      const events = Array.from({ length: 1_500 }, (_, index) => ({
+        type: 'RetryRequested' as const,
+        data: { note: 'x'.repeat(2_000) },
+        id: `${batch}-${index}` as never,
+        correlation: order.orderId,
+        causation: order.orderId,
+      }));
+      await api.log.append(stream, await api.log.headOf(stream), events);
+    }
+    await eventually(() => api.live.counts().streams === 0);
+    socket.destroy();
   });
 
   it('ends when the process stops', async () => {

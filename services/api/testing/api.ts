@@ -1,6 +1,5 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -23,6 +22,7 @@ import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
 import { createApi } from '../app.ts';
 import type { ApiLimits, ReadModelsApi } from '../deps.ts';
 import { startLive } from '../live.ts';
+import { createApiServer } from '../server.ts';
 
 /** How an API is set up for a test. */
 export type TestApiOptions = {
@@ -104,6 +104,22 @@ export const wholeWay = [
   'SagaAdvanced',
 ];
 
+/** Sends bytes as they are, and resolves with what comes back until the server closes. */
+export const rawRequest = (url: string, text: string): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url);
+    const socket = connect(Number(port), hostname, () => socket.write(text));
+    let answer = '';
+    socket.setEncoding('utf8').on('data', (chunk) => {
+      answer += chunk;
+    });
+    socket.on('end', () => {
+      socket.destroy();
+      resolve(answer);
+    });
+    socket.on('error', reject);
+  });
+
 /** Waits until something holds. */
 export const eventually = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
   while (!(await holds())) await sleep(systemClock, 2);
@@ -170,7 +186,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
     for (const group of groups) broker.consume(group);
   };
   if (running) run();
-  const server = createServer(api);
+  const server = createApiServer(api);
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
