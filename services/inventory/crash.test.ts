@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { OrderId } from '@recourse/contracts/ids';
-import type { EventLog } from '@recourse/infra/ports/event-log';
+import { stockStream } from '@recourse/contracts/streams';
+import { UnavailableError } from '@recourse/infra/errors';
+import type { EventLog, NewEvent } from '@recourse/infra/ports/event-log';
 import { failingFrom } from './faulty-logs.ts';
 import { audit, openShop, orderId, participant, receiptId, sku } from './test-shop.ts';
 
@@ -192,5 +194,29 @@ describe('after a crash at any append', () => {
         await scene.crashing.release(scene.order);
         await expectOf(scene, [0, 0]);
       });
+  });
+
+  it('a stock record keeps its id, whatever on-hand the next attempt finds', async () => {
+    const tried: NewEvent[] = [];
+    const log: EventLog = {
+      ...shop.log,
+      append: (stream, expected, events) => {
+        if (!stream.startsWith('stock-')) return shop.log.append(stream, expected, events);
+        tried.push(...events);
+        return Promise.reject(new UnavailableError('not stored'));
+      },
+    };
+    const order = orderId('one id');
+    const other = participant(shop.log);
+    await other.stockIn('one id', 5);
+    const crashing = participant(log);
+    await expect(crashing.reserve(order, { 'one id': 2 })).rejects.toThrow(UnavailableError);
+    await expect(crashing.release(order)).rejects.toThrow(UnavailableError);
+    await other.stockIn('one id', 5, 'one id 2');
+    await expect(crashing.release(order)).rejects.toThrow(UnavailableError);
+    expect(tried.map(({ type }) => type)).toEqual(['StockTaken', 'StockReturned', 'StockReturned']);
+    expect(tried[2]!.id).toBe(tried[1]!.id);
+    await other.release(order);
+    expect((await shop.log.readStream(stockStream(sku('one id')))).at(-1)!.id).toBe(tried[1]!.id);
   });
 });
