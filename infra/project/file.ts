@@ -25,6 +25,8 @@ export type Pointer = { readonly version: number; readonly file: string };
 /** Pages (4 KiB) in the write-ahead log before they are moved: few, large moves disturb the event log least. */
 const walPagesMax = 4_000;
 const cacheKiBMax = 8_192;
+/** Nobody else writes the file: a lock on it is a fault, and waits for nothing good. */
+const busyMsMax = 1_000;
 
 const fileName = ({ name, version }: Projection) => `${name}-v${version}.db`;
 const pointerPath = (folder: string, name: string) => join(folder, `${name}.json`);
@@ -55,7 +57,7 @@ export const swapPointer = (folder: string, projection: Projection): void => {
 const prepareFile = (path: string, { tables }: Projection): DatabaseSync => {
   const db = new DatabaseSync(path);
   try {
-    db.exec(`pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = 5000;
+    db.exec(`pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = ${busyMsMax};
       pragma wal_autocheckpoint = ${walPagesMax}; pragma cache_size = -${cacheKiBMax};`);
     const made = db.prepare(`select 1 from sqlite_schema where name = 'checkpoint'`).get() !== undefined;
     if (!made)

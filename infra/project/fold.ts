@@ -18,7 +18,7 @@ export type RunningProjection = {
 
 type Failed = { readonly record: FoldedEvent; readonly error: unknown };
 
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+const textOf = (error: unknown) => (error as Partial<Error> | null)?.message ?? String(error);
 
 /** Opens the file of a projection and lets its reads be served from it. Throws where the folder cannot be written. */
 export const runProjection = (

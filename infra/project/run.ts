@@ -12,7 +12,7 @@ export type Question = (folding: Folding, extra: unknown) => unknown;
 /** How long the thread waits before it looks for records, or tries again, by itself. */
 const lookAgainMsMax = 1_000;
 
-const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
+const textOf = (error: unknown) => (error as Partial<Error> | null)?.message ?? String(error);
 
 /**
  * Fills the read models, for ever: the main function of the worker thread that an entry module starts with its

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { ActKind } from './ledger-tables.ts';
+import { type ActKind, orderStates } from './ledger-tables.ts';
 import type { ViolationCode, ViolationList } from './ledger-violations.ts';
 
 /** The ledger's comparison of the log with the books of the payment provider and the carrier. */
@@ -35,12 +35,17 @@ type Compared = {
   readonly intendedAmount: number;
   readonly intendedCurrency: string;
   readonly settled: number;
+  /** 1: still open, and its order has ended. */
+  readonly stranded: 0 | 1;
 };
 
 /** What was captured or asked for in another amount than the books say; declined charges moved none. */
 const amountSql = `(b.amount <> a.amount and a.intended = 1 or b.currency <> a.currency
   or a.outcome = 'accepted' and b.amount <> a.settled)`;
 
+const { completed, cancelled } = orderStates;
+
+/** SQL: 1 where the outcome of an act is not in the log. A cancellation ends the shipment that it cancels. */
 const openSql = (kind: ActKind) =>
   kind === 'shipments' ? 'a.outcome is null and o.shipmentCancelled = 0' : 'a.outcome is null';
 
@@ -58,16 +63,18 @@ export const compareBooks = (
   const { kind, table, accepted, money } = books;
   const joined = `${log}.${kind} a left join ${table} b on b.key = a.commandId join ${log}.accounts o on o.position = a.account`;
   const isOpen = openSql(kind);
+  const stranded = `(o.state in (${completed}, ${cancelled}) and ${isOpen})`;
   const differs = `a.outcome is not null and (a.outcome = 'accepted') <> ${accepted}`;
   const suspects = db
     .prepare(
       `select o.orderId, a.commandId, b.key is not null as inBooks, ${accepted} as accepted,
          ${money ? 'b.amount, b.currency' : `0 as amount, '' as currency`}, a.outcome, a.intended,
-         a.amount as intendedAmount, a.currency as intendedCurrency, a.settled
+         a.amount as intendedAmount, a.currency as intendedCurrency, a.settled,
+         (${stranded}) as stranded
        from ${joined}
        where (b.key is null and a.heardAt <= ? and (a.intended = 1 or a.outcome = 'accepted'))
          or (b.key is not null and (a.intended = 0 or ${differs} or ${money ? amountSql : 'false'}
-           or (o.state in (1, 2) and ${isOpen})))`,
+           or ${stranded}))`,
     )
     .iterate(position) as Iterable<unknown> as Iterable<Compared>;
   for (const it of suspects) judge(kind, it, violations);
@@ -91,9 +98,9 @@ const judge = (kind: ActKind, it: Compared, violations: ViolationList): void => 
   else if (it.intended === 0) add('books-without-intent', 'is in the books, its intent is not in the log');
   else {
     const inBooks = it.accepted === 1 ? 'accepted' : 'declined';
-    if (outcome === null)
+    if (it.stranded === 1)
       add('in-flight-after-end', `is ${inBooks} in the books, and not in the ended order`);
-    else if ((outcome === 'accepted') !== (it.accepted === 1))
+    else if (outcome !== null && (outcome === 'accepted') !== (it.accepted === 1))
       add('books-outcome-differs', `is ${outcome} in the log, ${inBooks} in the books`);
     const inLog = outcome === 'accepted' ? it.settled : it.intendedAmount;
     if (it.amount !== it.intendedAmount || it.amount !== inLog || it.currency !== it.intendedCurrency)

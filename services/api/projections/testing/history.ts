@@ -272,6 +272,17 @@ export const openHistory = (dataDir: string, clock: Clock = systemClock) => {
       inStock: () => it.paid().saga('reserving', 'ReserveInventory').reservationStarted().taken().reserved(),
       sent: () => it.inStock().saga('shipping', 'ShipOrder').shipmentStarted().shipmentEntered().shipped(),
       done: () => it.sent().saga('completing', 'CompleteOrder').completed().saga('completed'),
+      /** From paid on to the end. */
+      sentFromHere: () =>
+        it
+          .saga('reserving', 'ReserveInventory')
+          .taken()
+          .reserved()
+          .shipmentStarted()
+          .shipmentEntered()
+          .shipped()
+          .completed()
+          .saga('completed'),
       /** From where it stands back to the end. */
       givenBack: (because: Because, steps: { readonly stock: boolean }) => {
         if (steps.stock) {

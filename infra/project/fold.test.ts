@@ -1,0 +1,207 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { EventType } from '@recourse/contracts/events';
+import { openFolding } from './fold.ts';
+import { type FoldedEvent, type Projection, projection, type Rows, table } from './projection.ts';
+import { projectionReader } from './read.ts';
+import type { LogSource } from './source.ts';
+
+type Count = { readonly correlation: string; readonly events: number; readonly types: readonly string[] };
+type Fold = (tables: { readonly counts: Rows<Count> }, record: FoldedEvent) => void;
+
+const count: Fold = ({ counts }, { correlation, type }) => {
+  const before = counts.get(correlation) ?? { correlation, events: 0, types: [] };
+  counts.put({ ...before, events: before.events + 1, types: [...before.types, type] });
+};
+
+const counting = (name: string, version = 1, fold: Fold = count): Projection =>
+  projection({
+    name,
+    version,
+    tables: {
+      counts: table<Count>({
+        columns: { correlation: 'text', events: 'integer not null', types: 'json not null' },
+        key: ['correlation'],
+        clustered: true,
+      }),
+    },
+    fold: { OrderCreated: fold, OrderCompleted: fold, OrderCancelled: fold },
+  });
+
+const record = (position: number, type: EventType, correlation: string): FoldedEvent =>
+  ({
+    position,
+    stream: `order-${correlation}`,
+    revision: 0,
+    type,
+    version: 1,
+    time: position,
+    correlation,
+    data: {},
+  }) as FoldedEvent;
+
+/** A log in memory, read in stretches of at most so many records. */
+const logOf = (records: readonly FoldedEvent[], stretchMax = 1_000, name = 'log'): LogSource => ({
+  head: () => records.length,
+  read: (after, max, wanted) => {
+    const last = Math.min(records.length, after + Math.min(max, stretchMax));
+    if (last <= after) return undefined;
+    const found = records.slice(after, last).filter(({ type }) => wanted.has(type));
+    return { records: found, place: { position: last, id: `${name}-${last}` } };
+  },
+  idAt: (position) => (position <= records.length ? `${name}-${position}` : undefined),
+  close: () => {},
+});
+
+const orders = (n: number): FoldedEvent[] =>
+  Array.from({ length: n }, (_, index) => [
+    record(index * 3 + 1, 'OrderCreated', `o${index % 7}`),
+    record(index * 3 + 2, 'SagaAdvanced', `o${index % 7}`),
+    record(index * 3 + 3, 'OrderCompleted', `o${index % 7}`),
+  ]).flat();
+
+describe('projections', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'recourse-project-'));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const rowsOf = (name: string) => {
+    const reader = projectionReader(folder, name, () => 1);
+    const shown = reader.read((query) =>
+      query<Omit<Count, 'types'>>('select correlation, events from counts'),
+    );
+    reader.close();
+    return shown;
+  };
+  const foldAll = (projections: readonly Projection[], source: LogSource) => {
+    const folding = openFolding(folder, projections, source);
+    while (folding.step());
+    const status = folding.running.map((it) => it.status());
+    folding.close();
+    return status;
+  };
+  const events = (name: string) => rowsOf(name).rows.reduce((sum, row) => sum + row.events, 0);
+
+  it('fold the whole log, and show the position that they have reached', () => {
+    foldAll([counting('a'), counting('b')], logOf(orders(100), 50));
+    expect(events('a')).toBe(200);
+    expect(rowsOf('b').rows).toHaveLength(7);
+    expect(rowsOf('b').position).toBe(300);
+  });
+
+  it('write a row that changes many times in a batch as it is in the end', () => {
+    foldAll([counting('a')], logOf(orders(14), 1_000));
+    expect(rowsOf('a').rows).toEqual(
+      Array.from({ length: 7 }, (_, index) => ({ correlation: `o${index}`, events: 4 })),
+    );
+  });
+
+  it('go on exactly where they were, however they ended', () => {
+    const records = orders(200);
+    const first = openFolding(folder, [counting('a')], logOf(records, 37));
+    for (let steps = 0; steps < 5; steps += 1) first.step();
+    // Folded, and not committed: a crash drops it.
+    count(first.running[0]!.file.tables as never, records[0]!);
+    first.close();
+    expect(rowsOf('a').position).toBe(185);
+    foldAll([counting('a')], logOf(records, 53));
+    expect(events('a')).toBe(400);
+    expect(rowsOf('a').position).toBe(600);
+  });
+
+  it('name the record that a fold throws at, keep what came before it, and let the others go on', () => {
+    const throwing: Fold = (tables, it) => {
+      count(tables, it);
+      if (it.position === 61) throw new Error('no such customer');
+    };
+    const [bad, good] = foldAll([counting('bad', 1, throwing), counting('good')], logOf(orders(100), 50));
+    expect(bad).toEqual({
+      name: 'bad',
+      version: 1,
+      position: 60,
+      state: 'stopped',
+      error: { message: 'no such customer', position: 61, stream: 'order-o6', type: 'OrderCreated' },
+    });
+    expect(events('bad')).toBe(40);
+    expect(good).toMatchObject({ state: 'running', position: 300, error: null });
+    expect(events('good')).toBe(200);
+
+    const [mended] = foldAll([counting('bad')], logOf(orders(100), 50));
+    expect(mended).toMatchObject({ state: 'running', position: 300 });
+    expect(events('bad')).toBe(200);
+  });
+
+  it('refuse to catch up where the fold has thrown, and say at what', () => {
+    const throwing: Fold = () => {
+      throw new Error('no such customer');
+    };
+    const folding = openFolding(folder, [counting('bad', 1, throwing)], logOf(orders(3)));
+    expect(() => folding.catchUp('bad')).toThrow('projection bad is stopped: no such customer');
+    folding.close();
+  });
+
+  it('wait while their file cannot be written, let the others go on, and catch up after that', () => {
+    const folding = openFolding(folder, [counting('a'), counting('b')], logOf(orders(100), 50));
+    const other = new DatabaseSync(join(folder, 'a-v1.db'));
+    other.exec('begin immediate');
+    while (folding.step());
+    expect(folding.running.map((it) => it.status())).toMatchObject([
+      { name: 'a', state: 'waiting', position: 0, error: { message: 'database is locked' } },
+      { name: 'b', state: 'running', position: 300 },
+    ]);
+    other.exec('rollback');
+    other.close();
+    folding.retry();
+    while (folding.step());
+    expect(folding.running[0]!.status()).toMatchObject({ state: 'running', position: 300, error: null });
+    expect(events('a')).toBe(200);
+    folding.close();
+  });
+
+  it('begin anew where their file is damaged', async () => {
+    await writeFile(join(folder, 'a-v1.db'), 'this is no database '.repeat(1_000));
+    foldAll([counting('a')], logOf(orders(100)));
+    expect(events('a')).toBe(200);
+  });
+
+  it('begin anew where their file was folded from another log, or from a longer one', () => {
+    foldAll([counting('a')], logOf(orders(100), 1_000, 'other'));
+    foldAll([counting('a')], logOf(orders(150)));
+    expect(events('a')).toBe(300);
+    foldAll([counting('a')], logOf(orders(10)));
+    expect(events('a')).toBe(20);
+  });
+
+  it('begin anew in another file when their version changes, and the pointer says which serves', async () => {
+    foldAll([counting('a')], logOf(orders(10)));
+    expect(JSON.parse(await readFile(join(folder, 'a.json'), 'utf8'))).toEqual({
+      version: 1,
+      file: 'a-v1.db',
+    });
+    const twice: Fold = (tables, it) => {
+      count(tables, it);
+      count(tables, it);
+    };
+    foldAll([counting('a', 2, twice)], logOf(orders(10)));
+    expect(JSON.parse(await readFile(join(folder, 'a.json'), 'utf8'))).toEqual({
+      version: 2,
+      file: 'a-v2.db',
+    });
+    expect(events('a')).toBe(40);
+    expect(await readdir(folder)).not.toContain('a-v1.db');
+  });
+
+  it('keep no more rows in memory than a few thousand, and fold the rest as well', () => {
+    const many = Array.from({ length: 30_000 }, (_, index) =>
+      record(index + 1, 'OrderCreated', `o${index % 10_000}`),
+    );
+    foldAll([counting('a')], logOf(many));
+    expect(rowsOf('a').rows).toHaveLength(10_000);
+    expect(new Set(rowsOf('a').rows.map((row) => row.events))).toEqual(new Set([3]));
+  });
+});
