@@ -187,7 +187,7 @@ describe('a path that leads nowhere', () => {
 
   it('a path that is not percent-encoded UTF-8 answers 400', async () => {
     const { status, json } = await api.get('/inventory/%E0%A4%A');
-    expect([status, json.code]).toEqual([400, 'invalid-request']);
+    expect([status, json.code]).toEqual([400, 'invalid-id']);
   });
 
   it.each([

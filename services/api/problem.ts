@@ -39,8 +39,8 @@ export const problemOf = (error: unknown): ProblemError => {
   if (error instanceof UnavailableError) {
     return new ProblemError('unavailable', 'The event log cannot be reached now. Ask again later.');
   }
-  // The router's own refusal: a path that is not percent-encoded UTF-8.
-  if (error instanceof URIError) return new ProblemError('invalid-request', 'The path cannot be decoded.');
+  // The router's own refusal: an id in the path is not percent-encoded UTF-8.
+  if (error instanceof URIError) return new ProblemError('invalid-id', 'The path cannot be decoded.');
   return new ProblemError('internal', 'The fault is on this side, and has been logged.');
 };
 

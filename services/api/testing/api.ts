@@ -73,6 +73,38 @@ const emptyReadModels: ReadModelsApi = {
   counts: () => ({ open: 0, cancelling: 0, completed: 0, cancelled: 0 }),
 };
 
+/** The part of the document that answers are held against. */
+type Documented = {
+  readonly paths: Record<
+    string,
+    Record<string, { readonly responses: Record<string, { readonly description: string }> }>
+  >;
+};
+
+/** The same for every API: asked for once. */
+let documented: Documented | undefined;
+
+/** Throws where a call answers a status, or a problem a code, that the document does not name. */
+const refuseUndocumented = (
+  { paths }: Documented,
+  method: string,
+  path: string,
+  status: number,
+  code?: string,
+): void => {
+  const bare = path.split('?')[0] ?? '';
+  const found = Object.entries(paths).find(([template]) =>
+    new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(bare),
+  );
+  const responses = found?.[1][method.toLowerCase()]?.responses;
+  if (responses === undefined) return;
+  const response = responses[status];
+  const named = status < 400 || response?.description.includes(`\`${code}\``) === true;
+  if (response === undefined || !named) {
+    throw new Error(`${method} ${found?.[0]} answered ${status} ${code ?? ''}, which is not documented`);
+  }
+};
+
 /** An order of one SKU that is in stock. */
 export const orderOf = (changes: Record<string, unknown> = {}) => ({
   customerId: 'customer-1',
@@ -205,8 +237,9 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
     const text = await response.text();
     const isJson = response.headers.get('content-type')?.includes('json') === true;
     const json = isJson && text !== '' ? JSON.parse(text) : undefined;
-    // Whatever it is, an error is a problem as documented.
     if (response.status >= 400) Problem.parse(json);
+    documented ??= (await (await fetch(`${url}/openapi.json`)).json()) as Documented;
+    refuseUndocumented(documented, method, path, response.status, json?.code);
     return { status: response.status, headers: response.headers, text, json };
   };
 
