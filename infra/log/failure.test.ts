@@ -28,6 +28,7 @@ describe('a log that cannot write', () => {
       log.append(freshStream(), noStream, someEvents(2)),
     ]);
     disk.broken = false;
+    await new Promise((resolve) => setTimeout(resolve, 10));
     const later = await log.append(freshStream(), noStream, someEvents(1)).catch((error) => error);
     for (const result of results)
       expect((result as PromiseRejectedResult).reason).toBeInstanceOf(UnavailableError);

@@ -153,7 +153,7 @@ describe('the embedded event log', () => {
 
   it('takes an order of 16 records of 200 bytes in at most 8 KB', async () => {
     const log = logs.open(logs.path());
-    const orders = 300;
+    const orders = 100;
     const note = 'n'.repeat(200 - '{"note":""}'.length);
     const before = log.storedBytes();
     for (let order = 0; order < orders; order += 1) {
