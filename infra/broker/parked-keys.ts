@@ -166,13 +166,14 @@ export const parkedKeys = (parking: Parking) => {
       return position < last.position || (position === last.position && index <= last.index);
     },
     /** Parks the message that failed: the first of its key. */
-    begin: (message: Message, index: number, attempts: number, error: unknown): void => {
+    begin: (message: Message, index: number, attempts: number, error: unknown): ParkedKey => {
       const parked: ParkedKey = { key: message.key, rows: [], cancelRetry: () => {} };
       keys.set(message.key, parked);
       const standing = failedStanding(attempts, error);
       addRow(parked, { group, position: message.position, index }, message, standing);
       parking.onParked(message, standing, error);
       wait(parked);
+      return parked;
     },
     /** Parks a message behind the first of its key. */
     follow: (parked: ParkedKey, message: Message, index: number): void =>
