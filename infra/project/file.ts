@@ -24,7 +24,7 @@ export type Pointer = { readonly version: number; readonly file: string };
 
 /** Pages (4 KiB) in the write-ahead log before they are moved: few, large moves disturb the event log least. */
 const walPagesMax = 4_000;
-const cacheKiBMax = 8_192;
+const cacheKiBMax = 4_096;
 /** Nobody else writes the file: a lock on it is a fault, and waits for nothing good. */
 const busyMsMax = 1_000;
 

@@ -37,8 +37,11 @@ export type ProjectorOptions = {
 /** The thread hears of new records so often at most: fewer, larger batches write each row less often. */
 const wakeEveryMs = 50;
 const restartAfterMs = 1_000;
-/** The thread's heap: its batches and row caches take some tens of megabytes. */
-const heapMegabytesMax = 192;
+/** The thread's heap: its batches and row caches take some tens of megabytes, most of them short-lived. */
+const oldMegabytesMax = 192;
+const youngMegabytesMax = 16;
+
+const ended = 'the thread that fills the read models has ended';
 
 type Waiter = { readonly position: number; resolve(): void; reject(error: Error): void };
 type Asked = { resolve(answer: unknown): void; reject(error: Error): void };
@@ -130,6 +133,7 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
   let askedLast = 0;
   let generation = 0;
   let closing = false;
+  let alive = false;
   let worker: Worker;
   const say = (message: ToProjector) => worker.postMessage(message);
   const wakes = throttled(clock, wakeEveryMs, () => say({ kind: 'wake' }));
@@ -156,10 +160,11 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
   };
 
   const died = (error: Error | undefined) => {
-    const gone = new UnavailableError('the thread that fills the read models has ended', { cause: error });
+    alive = false;
+    const gone = new UnavailableError(ended, { cause: error });
     for (const id of [...asked.keys()]) settleAsked(id, ({ reject }) => reject(gone));
     if (closing) return stand.rejectAll(gone);
-    logger?.error({ err: error }, 'the thread that fills the read models has ended; it is started again');
+    logger?.error({ err: error }, `${ended}; it is started again`);
     clock.after(restartAfterMs, () => {
       if (!closing) start().catch(() => {});
     });
@@ -173,12 +178,17 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
       worker = new Worker(entry, {
         workerData: setup,
         name: 'read-models',
-        resourceLimits: { maxOldGenerationSizeMb: heapMegabytesMax },
+        resourceLimits: {
+          maxOldGenerationSizeMb: oldMegabytesMax,
+          maxYoungGenerationSizeMb: youngMegabytesMax,
+        },
       });
       worker.on('message', (message: FromProjector) => {
         if (!ready) {
           ready = true;
+          alive = true;
           generation += 1;
+          if (closing) say({ kind: 'close' });
         }
         hear(message);
         resolve();
@@ -187,7 +197,7 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
         error = thrown instanceof Error ? thrown : new Error(String(thrown));
       });
       worker.on('exit', () => {
-        reject(error ?? new Error('the thread that fills the read models has ended'));
+        reject(error ?? new Error(ended));
         if (generation > 0) died(error);
       });
     });
@@ -200,7 +210,7 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
     wake: wakes.call,
     ask: (question) =>
       new Promise((resolve, reject) => {
-        if (closing) return reject(new UnavailableError('the read models are closed'));
+        if (!alive) return reject(new UnavailableError(ended));
         askedLast += 1;
         asked.set(askedLast, { resolve, reject });
         say({ kind: 'ask', id: askedLast, question });
@@ -216,10 +226,10 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
       if (closing) return;
       closing = true;
       wakes.stop();
-      const ended = new Promise((resolve) => worker.once('exit', resolve));
-      if (worker.threadId === -1) return;
+      const exited = new Promise((resolve) => worker.once('exit', resolve));
+      if (!alive) return;
       say({ kind: 'close' });
-      await ended;
+      await exited;
     },
   };
 };

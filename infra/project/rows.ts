@@ -5,7 +5,7 @@ type Row = Readonly<Record<string, unknown>>;
 type Entry = { row: Row; stored: Row | undefined; changed: boolean };
 
 /** How many rows of a table stay in memory, at least; at most twice as many and one batch. */
-const rowsCachedMax = 4_096;
+const rowsCachedMax = 2_048;
 
 /** The SQL that makes a table and its indexes. */
 export const tableSql = (name: string, { columns, key, clustered, indexes = [] }: TableSpec): string => {
