@@ -352,6 +352,12 @@ describe('the timers process', () => {
     expect(store.load()).toEqual([]);
   });
 
+  it('saves nothing before it has taken up what was pending', async () => {
+    timers = timersService({ log, clock, store, logger });
+    await expect(timers.group.beforeCheckpoint?.()).rejects.toBeInstanceOf(UnavailableError);
+    expect(store.isNew()).toBe(true);
+  });
+
   it('keeps its memory bounded while timers are set and cancelled without end', async () => {
     await start();
     const order = newOrder();

@@ -1,11 +1,12 @@
-import type { OrderId, TimerId } from '@recourse/contracts/ids';
+import type { OrderId } from '@recourse/contracts/ids';
+import { UnavailableError } from '@recourse/infra/errors';
 import type { ConsumerGroup, EventMessage } from '@recourse/infra/ports/broker';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
-import type { PendingTimer, TimerStore } from '@recourse/infra/ports/timer-store';
+import type { TimerStore } from '@recourse/infra/ports/timer-store';
 import type { Logger } from 'pino';
-import { type Timer, timerFiring } from './timer-firing.ts';
-import { timerHeap } from './timer-heap.ts';
+import { pendingTimers } from './pending-timers.ts';
+import { timerFiring } from './timer-firing.ts';
 
 /** What the timers process needs. */
 export type TimersOptions = {
@@ -31,10 +32,7 @@ const rebuildBatchMax = 1_000;
  */
 export const timersService = (options: TimersOptions) => {
   const { log, clock, store, logger } = options;
-  const byOrder = new Map<OrderId, Timer[]>();
-  const heap = timerHeap<Timer>(({ state }) => state === 'set');
-  const fresh = new Set<Timer>();
-  const gone = new Set<TimerId>();
+  const pending = pendingTimers(clock, store);
   const starting = Promise.withResolvers<void>();
   starting.promise.catch(() => {});
   let headAtStart = Number.POSITIVE_INFINITY;
@@ -43,34 +41,12 @@ export const timersService = (options: TimersOptions) => {
   let alarmAt = Number.POSITIVE_INFINITY;
   let cancelAlarm = () => {};
 
-  /** Fired or cancelled: it is pending no more. */
-  const drop = (timer: Timer) => {
-    if (timer.state === 'gone') return;
-    const wasSet = timer.state === 'set';
-    timer.state = 'gone';
-    if (wasSet) heap.died();
-    const others = byOrder.get(timer.orderId)!.filter((other) => other !== timer);
-    if (others.length === 0) byOrder.delete(timer.orderId);
-    else byOrder.set(timer.orderId, others);
-    if (!fresh.delete(timer) && timer.stored) gone.add(timer.id);
-  };
-
-  const firing = timerFiring({ ...options, onFired: drop });
-
-  const add = (timer: Timer) => {
-    const others = byOrder.get(timer.orderId);
-    if (others === undefined) byOrder.set(timer.orderId, [timer]);
-    else if (others.some(({ id }) => id === timer.id)) return;
-    else others.push(timer);
-    if (!timer.stored) fresh.add(timer);
-    heap.push(timer);
-    arm();
-  };
+  const firing = timerFiring({ ...options, onFired: pending.drop });
 
   /** Wakes us when the soonest is due; there is never more than one alarm. */
   const arm = () => {
     if (!started || closed) return;
-    const next = heap.peek();
+    const next = pending.next();
     if (next === undefined || next.due >= alarmAt) return;
     cancelAlarm();
     const delayMs = Math.min(Math.max(0, Math.ceil(next.due - clock.monotonic())), alarmMsMax);
@@ -80,12 +56,7 @@ export const timersService = (options: TimersOptions) => {
 
   const wake = () => {
     alarmAt = Number.POSITIVE_INFINITY;
-    const now = clock.monotonic();
-    for (let next = heap.peek(); next !== undefined && next.due <= now; next = heap.peek()) {
-      heap.pop();
-      next.state = 'due';
-      firing.fire(next);
-    }
+    for (let due = pending.takeDue(); due !== undefined; due = pending.takeDue()) firing.fire(due);
     arm();
   };
 
@@ -96,19 +67,17 @@ export const timersService = (options: TimersOptions) => {
   };
 
   const hear = ({ id, key, position, time, data }: Advanced) => {
-    for (const timerId of data.timers.cancelled) {
-      const timer = byOrder.get(key)?.find((other) => other.id === timerId);
-      if (timer !== undefined) drop(timer);
-    }
+    for (const timerId of data.timers.cancelled) pending.cancel(key, timerId);
     for (const { id: timerId, kind, afterMs } of data.timers.set) {
       const live = position > headAtStart;
       const when = live
         ? { due: clock.monotonic() + afterMs, overdue: false }
         : foundAt(time + afterMs, afterMs);
       const what = { id: timerId, orderId: key, kind, afterMs, causation: id, position };
-      add({ ...what, ...when, state: 'set', stored: false });
+      pending.add({ ...what, ...when, state: 'set', stored: false });
     }
-    if (data.state.status === 'done') for (const timer of byOrder.get(key) ?? []) drop(timer);
+    if (data.state.status === 'done') pending.cancelAll(key);
+    arm();
   };
 
   const group: ConsumerGroup = {
@@ -119,10 +88,9 @@ export const timersService = (options: TimersOptions) => {
       if (message.type === 'SagaAdvanced') hear(message);
     },
     beforeCheckpoint: async () => {
-      store.write(gone, pendingOf(fresh, clock));
-      for (const timer of fresh) timer.stored = true;
-      fresh.clear();
-      gone.clear();
+      // Half of what was pending must not look like all of it.
+      if (!started) throw new UnavailableError('the timers have not been taken up yet');
+      pending.save();
     },
   };
 
@@ -144,7 +112,13 @@ export const timersService = (options: TimersOptions) => {
       try {
         headAtStart = await log.head();
         for (const { timerId, dueAt, ...timer } of store.load()) {
-          add({ ...timer, id: timerId, ...foundAt(dueAt, timer.afterMs), state: 'set', stored: true });
+          pending.add({
+            ...timer,
+            id: timerId,
+            ...foundAt(dueAt, timer.afterMs),
+            state: 'set',
+            stored: true,
+          });
         }
         if (store.isNew() && headAtStart > 0) await rebuild();
       } catch (error) {
@@ -161,12 +135,8 @@ export const timersService = (options: TimersOptions) => {
       cancelAlarm();
       await firing.close();
     },
-    /** How many timers are pending, and how many entries the heap has for them. */
-    counts: () => {
-      let pending = 0;
-      for (const timers of byOrder.values()) pending += timers.length;
-      return { pending, heap: heap.size(), unstored: fresh.size };
-    },
+    /** How many timers are pending, how many entries the heap has for them, and how many of them are not stored. */
+    counts: pending.counts,
   };
 };
 
@@ -176,10 +146,3 @@ const advancedOf = (record: RecordedEvent<'SagaAdvanced'>): Advanced => ({
   ...record,
   key: record.correlation as OrderId,
 });
-
-function* pendingOf(timers: Iterable<Timer>, clock: Clock): Iterable<PendingTimer> {
-  for (const { id, orderId, kind, afterMs, causation, position, due } of timers) {
-    const dueAt = Math.round(clock.now() + due - clock.monotonic());
-    yield { timerId: id, orderId, kind, afterMs, causation, position, dueAt };
-  }
-}
