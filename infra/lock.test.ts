@@ -84,7 +84,7 @@ describe('a data folder', () => {
 
   it('is refused with the fix where it cannot be made or used', () => {
     writeFileSync(join(parent, 'file'), '');
-    for (const path of [join(parent, 'file'), join(parent, 'file', 'data')]) {
+    for (const path of [join(parent, 'file'), join(parent, 'file', 'data'), '/proc/none/data']) {
       const error = failureOf(() => holdFolder(path, who));
       expect(error).toMatchObject({ name: 'StartError', code: 'data-folder-unusable' });
       expect(error.message).toContain(path);

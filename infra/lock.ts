@@ -1,5 +1,5 @@
-import { accessSync, constants, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StartError } from './errors.ts';
 import type { Clock } from './ports/clock.ts';
@@ -14,9 +14,19 @@ export type Held = { release(): void };
 /** SQLite's code for a lock that another connection has (https://sqlite.org/rescode.html#busy). */
 const sqliteBusy = 5;
 
+/**
+ * Makes a folder and those above it. Level by level: `mkdirSync` with `recursive` never returns where a parent exists
+ * that takes no folders and says ENOENT, as those of /proc do.
+ */
+const makeLevels = (folder: string) => {
+  if (existsSync(folder)) return;
+  makeLevels(dirname(folder));
+  mkdirSync(folder);
+};
+
 const makeFolder = (dataDir: string) => {
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeLevels(resolve(dataDir));
     accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new StartError(
