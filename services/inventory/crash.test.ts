@@ -3,8 +3,8 @@ import type { OrderId } from '@recourse/contracts/ids';
 import { stockStream } from '@recourse/contracts/streams';
 import { UnavailableError } from '@recourse/infra/errors';
 import type { EventLog, NewEvent } from '@recourse/infra/ports/event-log';
-import { failingFrom } from './faulty-logs.ts';
-import { audit, openShop, orderId, participant, receiptId, sku } from './test-shop.ts';
+import { failingFrom } from '../../test/faulty-logs.ts';
+import { audit, openShop, orderId, participant, receiptId, sku } from '../../test/inventory-shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 

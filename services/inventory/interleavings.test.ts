@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { orderStream } from '@recourse/contracts/streams';
 import { UnavailableError } from '@recourse/infra/errors';
 import fc from 'fast-check';
-import { type Whim, whimsicalLog } from './faulty-logs.ts';
-import { audit, openShop, orderId, participant } from './test-shop.ts';
+import { type Whim, whimsicalLog } from '../../test/faulty-logs.ts';
+import { audit, openShop, orderId, participant } from '../../test/inventory-shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 

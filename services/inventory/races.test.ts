@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { orderStream, type StreamName, stockStream } from '@recourse/contracts/streams';
-import { pausingLog } from './faulty-logs.ts';
-import { openShop, orderId, participant, sku } from './test-shop.ts';
+import { pausingLog } from '../../test/faulty-logs.ts';
+import { openShop, orderId, participant, sku } from '../../test/inventory-shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 

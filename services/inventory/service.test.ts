@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { orderStream } from '@recourse/contracts/streams';
-import { countingLog, failingFrom, pausingLog } from './faulty-logs.ts';
+import { countingLog, failingFrom, pausingLog } from '../../test/faulty-logs.ts';
+import { openShop, orderId, participant, receiptId, releaseMessage, sku } from '../../test/inventory-shop.ts';
 import { ReceiptReusedError } from './service.ts';
-import { openShop, orderId, participant, receiptId, releaseMessage, sku } from './test-shop.ts';
 
 let shop: Awaited<ReturnType<typeof openShop>>;
 

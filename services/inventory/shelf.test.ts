@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { orderId, receiptId, sku } from '../../test/inventory-shop.ts';
 import { emptyShelf, hold, learn, letGo, type StockRecord } from './shelf.ts';
-import { orderId, receiptId, sku } from './test-shop.ts';
 
 const received: StockRecord = {
   type: 'StockReceived',

@@ -8,8 +8,8 @@ import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { CommandMessage } from '@recourse/infra/ports/broker';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { systemClock } from '@recourse/infra/system';
+import { type InventoryOptions, type InventoryService, inventoryService } from '@recourse/inventory/service';
 import { pino } from 'pino';
-import { type InventoryOptions, type InventoryService, inventoryService } from './service.ts';
 
 /** For tests: a shop with a real log in a temporary folder. */
 
