@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { StreamName } from '@recourse/contracts/streams';
@@ -33,9 +34,13 @@ describe('a log whose process ends in the middle of appends', () => {
   const logs = temporaryLogs();
   afterEach(logs.clean);
 
-  /** Opens the log and looks for every acknowledged append; answers how many records it holds. */
+  /**
+   * Opens the log, which moves what the crash left beside its file into it, and looks for every acknowledged append;
+   * answers how many records it holds.
+   */
   const expectAll = async (path: string, acknowledged: readonly Acknowledged[]) => {
     const log = logs.open(path);
+    expect(statSync(`${path}-wal`).size).toBe(0);
     const held = new Map<string, string>();
     for (const { stream, revision, id, position } of await log.readAll(0, Number.MAX_SAFE_INTEGER)) {
       held.set(`${stream} ${revision}`, id);

@@ -103,7 +103,6 @@ export const streamTable = (db: DatabaseSync, ownersCachedMax: number) => {
         ownerIdLast += 1;
         owner = { name: parts.key, id: ownerIdLast, stored: false, heads: [], lastPositions: [], touched: 0 };
         cache.set(parts.key, owner);
-        touched.set(parts.key, owner);
       }
       return { owner, category };
     },
@@ -119,10 +118,6 @@ export const streamTable = (db: DatabaseSync, ownersCachedMax: number) => {
     /** Writes the owners and heads touched since the last `store`, each once. Inside the transaction. */
     store: (): void => {
       for (const owner of touched.values()) {
-        if (owner.touched === 0) {
-          cache.delete(owner.name);
-          continue;
-        }
         if (!owner.stored) addOwner.get(owner.id, pack(owner.name));
         owner.stored = true;
         const first = owner.id * categoriesMax;
