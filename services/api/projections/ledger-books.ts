@@ -4,6 +4,8 @@ import type { ViolationCode, ViolationList } from './ledger-violations.ts';
 
 /** The ledger's comparison of the log with the books of the payment provider and the carrier. */
 
+const { completed, cancelled } = orderStates;
+
 /** One kind of entry in the books: where it stands, and how to read it. */
 export type Books = {
   readonly kind: ActKind;
@@ -43,11 +45,22 @@ type Compared = {
 const amountSql = `(b.amount <> a.amount and a.intended = 1 or b.currency <> a.currency
   or a.outcome = 'accepted' and b.amount <> a.settled)`;
 
-const { completed, cancelled } = orderStates;
-
-/** SQL: 1 where the outcome of an act is not in the log. A cancellation ends the shipment that it cancels. */
-const openSql = (kind: ActKind) =>
-  kind === 'shipments' ? 'a.outcome is null and o.shipmentCancelled = 0' : 'a.outcome is null';
+/** SQL over an act `a` and its entry `b`: what is looked for. Few acts are open, so few accounts are looked up. */
+const conditions = (log: string, { kind, accepted, money }: Books) => {
+  const account = (condition: string) =>
+    `(a.outcome is null and (select ${condition} from ${log}.accounts o where o.position = a.account))`;
+  // A cancellation ends the shipment that it cancels.
+  const open = kind === 'shipments' ? 'o.shipmentCancelled = 0' : 'true';
+  const differs = `(a.outcome is not null and (a.outcome = 'accepted') <> ${accepted})`;
+  const stranded = account(`o.state in (${completed}, ${cancelled}) and ${open}`);
+  const missing = `(b.key is null and a.heardAt <= ? and (a.intended = 1 or a.outcome = 'accepted'))`;
+  return {
+    inFlight: `(b.key is not null and ${account(open)})`,
+    stranded,
+    wrong: `(${missing} or b.key is not null
+      and (a.intended = 0 or ${differs} or ${money ? amountSql : 'false'} or ${stranded}))`,
+  };
+};
 
 /**
  * Compares one kind of entry with the acts at `log`. Outcomes up to `position` must be in the books; entries of the
@@ -60,34 +73,43 @@ export const compareBooks = (
   books: Books,
   violations: ViolationList,
 ): { readonly entries: number; readonly inFlight: number } => {
+  const { kind, table } = books;
+  const { inFlight, wrong } = conditions(log, books);
+  const found = db
+    .prepare(
+      `select count(b.key) as matched, count(iif(${inFlight}, 1, null)) as inFlight,
+         count(iif(${wrong}, 1, null)) as wrong
+       from ${log}.${kind} a left join ${table} b on b.key = a.commandId`,
+    )
+    .get(position) as { readonly matched: number; readonly inFlight: number; readonly wrong: number };
+  const { entries } = db.prepare(`select count(*) as entries from ${table}`).get() as { entries: number };
+  if (found.wrong > 0) findWrong(db, log, position, books, violations);
+  // Keys are unique on both sides: only where the numbers differ there is an entry to be looked for.
+  if (entries !== found.matched) findUnknown(db, log, books, violations);
+  return { entries, inFlight: found.inFlight };
+};
+
+/** Acts that do not agree with their entries. */
+const findWrong = (
+  db: DatabaseSync,
+  log: string,
+  position: number,
+  books: Books,
+  violations: ViolationList,
+) => {
   const { kind, table, accepted, money } = books;
-  const joined = `${log}.${kind} a left join ${table} b on b.key = a.commandId join ${log}.accounts o on o.position = a.account`;
-  const isOpen = openSql(kind);
-  const stranded = `(o.state in (${completed}, ${cancelled}) and ${isOpen})`;
-  const differs = `a.outcome is not null and (a.outcome = 'accepted') <> ${accepted}`;
-  const suspects = db
+  const { stranded, wrong } = conditions(log, books);
+  const rows = db
     .prepare(
       `select o.orderId, a.commandId, b.key is not null as inBooks, ${accepted} as accepted,
          ${money ? 'b.amount, b.currency' : `0 as amount, '' as currency`}, a.outcome, a.intended,
-         a.amount as intendedAmount, a.currency as intendedCurrency, a.settled,
-         (${stranded}) as stranded
-       from ${joined}
-       where (b.key is null and a.heardAt <= ? and (a.intended = 1 or a.outcome = 'accepted'))
-         or (b.key is not null and (a.intended = 0 or ${differs} or ${money ? amountSql : 'false'}
-           or ${stranded}))`,
+         a.amount as intendedAmount, a.currency as intendedCurrency, a.settled, ${stranded} as stranded
+       from ${log}.${kind} a left join ${table} b on b.key = a.commandId
+         join ${log}.accounts o on o.position = a.account
+       where ${wrong} order by a.account`,
     )
     .iterate(position) as Iterable<unknown> as Iterable<Compared>;
-  for (const it of suspects) judge(kind, it, violations);
-
-  const [counts] = db
-    .prepare(
-      `select count(b.key) as matched, count(iif(b.key is not null and ${isOpen}, 1, null)) as inFlight from ${joined}`,
-    )
-    .all() as { matched: number; inFlight: number }[];
-  const [{ entries }] = db.prepare(`select count(*) as entries from ${table}`).all() as [{ entries: number }];
-  // Keys are unique on both sides: only where the numbers differ there is an entry to be looked for.
-  if (entries !== counts!.matched) findUnknown(db, log, books, violations);
-  return { entries, inFlight: counts!.inFlight };
+  for (const it of rows) judge(kind, it, violations);
 };
 
 const judge = (kind: ActKind, it: Compared, violations: ViolationList): void => {
