@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { Problem } from '@recourse/contracts/http';
 import { StartError } from '@recourse/infra/errors';
 import { type Dispatcher, Pool } from 'undici';
@@ -187,7 +188,7 @@ const words: Record<string, string> = {
 };
 
 const reason = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
+  if (!types.isNativeError(error)) return String(error);
   const code = 'code' in error ? String(error.code) : '';
   return words[code] ?? (code || error.message);
 };

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { CloudEvent } from '@recourse/contracts/envelope';
 import { type Clock, sleep } from '@recourse/infra/ports/clock';
 import { createParser } from 'eventsource-parser';
@@ -54,7 +55,7 @@ export async function* followSaga(
 
 /** What undici throws when the other side goes away in the middle of a body. */
 const isBroken = (error: unknown): boolean =>
-  error instanceof Error &&
+  types.isNativeError(error) &&
   'code' in error &&
   ['UND_ERR_SOCKET', 'ECONNRESET', 'UND_ERR_ABORTED'].includes(String(error.code));
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StartError } from '@recourse/infra/errors';
 import { systemClock } from '@recourse/infra/system';
@@ -119,7 +119,8 @@ const fatalEvent = 'recourse:fatal' as never;
 const makeFolder = (dataDir: string) => {
   const folder = resolve(dataDir);
   try {
-    mkdirSync(folder, { recursive: true });
+    makeMissing(folder);
+    if (!statSync(folder).isDirectory()) throw Object.assign(new Error('no folder'), { code: 'ENOTDIR' });
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
     throw new StartError(
@@ -127,6 +128,13 @@ const makeFolder = (dataDir: string) => {
       `DATA_DIR (--data-dir) ${folder} cannot be written (${codeOf(error)}): choose another folder, or make this one writable.`,
     );
   }
+};
+
+/** One folder after the other: where a folder can never be made (in /proc), `recursive: true` tries for ever. */
+const makeMissing = (folder: string): void => {
+  if (existsSync(folder)) return;
+  makeMissing(dirname(folder));
+  mkdirSync(folder);
 };
 
 const codeOf = (error: unknown): string =>
