@@ -40,7 +40,7 @@ export const startServer = async (
     '--demo-stock',
     'false',
     '--log-level',
-    'warn',
+    'error',
   ];
   const child = spawn(
     process.execPath,
