@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { StreamName } from '@recourse/contracts/streams';
 import { anEvent, freshStream, idsOf, someEvents, until } from '../../test/contract/event-log/events.ts';
 import { eventLogContract } from '../../test/contract/event-log.ts';
-import { noStream, type RecordedEvent } from '../ports/event-log.ts';
+import { type NewEvent, noStream, type RecordedEvent } from '../ports/event-log.ts';
 import { systemClock } from '../system.ts';
 import type { SqliteLogOptions } from './sqlite-log.ts';
 import { temporaryLogs } from './testing/temporary.ts';
@@ -149,6 +149,22 @@ describe('the embedded event log', () => {
     expect(results.map(({ status }) => status).lastIndexOf('fulfilled')).toBe(31);
     expect((results[32] as PromiseRejectedResult).reason).toBeInstanceOf(RangeError);
     expect(await log.append('c3-x' as StreamName, 0, someEvents(1))).toMatchObject({ position: 33 });
+  });
+
+  it.each([
+    ['without an id', { id: undefined }],
+    ['without a correlation', { correlation: null }],
+    ['without data', { data: undefined }],
+    ['with data that is no JSON', { data: { note: 1n } }],
+  ])('refuses an event %s, and takes the others of its turn', async (_, fault) => {
+    const log = logs.open(logs.path());
+    const wrong = { ...anEvent(), ...fault } as unknown as NewEvent;
+    const [refused, taken] = await Promise.allSettled([
+      log.append(freshStream(), noStream, [anEvent(), wrong]),
+      log.append(freshStream(), noStream, someEvents(1)),
+    ]);
+    expect((refused as PromiseRejectedResult).reason).toBeInstanceOf(TypeError);
+    expect(taken).toMatchObject({ value: { position: 1 } });
   });
 
   it('takes an order of 16 records of 200 bytes in at most 8 KB', async () => {

@@ -1,10 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { registered } from '@recourse/contracts/registry';
 import type { StreamName } from '@recourse/contracts/streams';
 import { ConflictError, UnavailableError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import { type Appended, appendEventsMax, type NewEvent, type RecordedEvent } from '../ports/event-log.ts';
-import { splitStream } from './names.ts';
+import type { Appended, NewEvent, RecordedEvent } from '../ports/event-log.ts';
+import { appendIntake } from './intake.ts';
 import type { RecentRecords } from './recent.ts';
 import { type RecordReader, recordWriter } from './records.ts';
 import { headIn, type StreamRef, type StreamTable } from './streams.ts';
@@ -51,14 +50,6 @@ type Outcome = Appended | Error;
 /** A record of the transaction at hand, with what memory needs to know once it is synced. */
 type Written = { readonly record: RecordedEvent; readonly size: number; readonly before: number };
 
-const checkAppend = (stream: StreamName, expected: number, events: readonly NewEvent[]) => {
-  splitStream(stream);
-  if (!Number.isSafeInteger(expected) || expected < -1)
-    throw new RangeError(`${stream}: expectedRevision must be -1 or more, not ${expected}`);
-  if (events.length < 1 || events.length > appendEventsMax)
-    throw new RangeError(`${stream}: an append holds 1 to ${appendEventsMax} events, not ${events.length}`);
-};
-
 /**
  * The one writer of the log. All appends of one turn of the event loop share one transaction; each is answered after
  * its commit. When a transaction fails nothing is written any more until the log is opened anew: what a failed sync
@@ -69,24 +60,12 @@ export const logWriter = (parts: WriterParts) => {
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const write = recordWriter(db);
-  const typeIds = new Map(reader.types().map(({ id, name, version }) => [`${name} ${version}`, id]));
-  const currentTypes = new Map<string, { readonly id: number; readonly version: number }>();
+  const intake = appendIntake(reader);
   let queue: Pending[] = [];
   let scheduled = false;
   let head = parts.last.position;
   let time = parts.last.time;
   let refusal: UnavailableError | undefined;
-
-  const typeOf = (name: string) => {
-    const known = currentTypes.get(name);
-    if (known !== undefined) return known;
-    const { version } = registered(name);
-    const id = typeIds.get(`${name} ${version}`);
-    if (id === undefined) throw new Error(`${name} is not an event: the log stores events only`);
-    const type = { id, version };
-    currentTypes.set(name, type);
-    return type;
-  };
 
   /** Takes the appends of the next transaction from the queue. */
   const take = (): Pending[] => {
@@ -124,7 +103,7 @@ export const logWriter = (parts: WriterParts) => {
     let before = ref.owner.lastPositions[ref.category] ?? 0;
     let at = position;
     for (const [index, event] of events.entries()) {
-      const { id: typeId, version } = typeOf(event.type);
+      const { id: typeId, version } = intake.typeOf(event.type);
       at += 1;
       const record = {
         position: at,
@@ -212,11 +191,7 @@ export const logWriter = (parts: WriterParts) => {
     append: (stream: StreamName, expected: number, events: readonly NewEvent[]): Promise<Appended> =>
       new Promise((resolve, reject) => {
         if (refusal !== undefined) throw refusal;
-        checkAppend(stream, expected, events);
-        const texts = events.map(({ type, data }) => {
-          typeOf(type);
-          return JSON.stringify(data);
-        });
+        const texts = intake.check(stream, expected, events);
         queue.push({ stream, expected, events, texts, resolve, reject });
         schedule();
       }),

@@ -71,7 +71,7 @@ const runOrder = async (log: SqliteLog): Promise<void> => {
 };
 
 /** Runs orders, so many at once, and answers records a second. */
-export const runOrders = async (log: SqliteLog, orders: number, inFlight: number): Promise<number> => {
+const runOrders = async (log: SqliteLog, orders: number, inFlight: number): Promise<number> => {
   const startedAt = performance.now();
   let begun = 0;
   const client = async () => {

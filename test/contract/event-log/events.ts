@@ -8,7 +8,7 @@ export type Open = () => EventLog;
 let idsGiven = 0;
 
 /** A UUID that no other call gives. */
-export const freshId = (): EventId => {
+const freshId = (): EventId => {
   idsGiven += 1;
   return `00000000-0000-4000-8000-${idsGiven.toString(16).padStart(12, '0')}` as EventId;
 };
