@@ -96,7 +96,7 @@ const addDocument = (app: Express, routes: readonly Route[]): void => {
 
 /** The one place where errors become answers. */
 const answerError =
-  ({ logger, stopping }: Context): ErrorRequestHandler =>
+  ({ logger }: Context): ErrorRequestHandler =>
   (error, req, res, _next) => {
     const problem = problemOf(error);
     const { status, headers, body } = problemAnswer(problem, req.path);
@@ -106,6 +106,5 @@ const answerError =
     }
     // Half an answer cannot be taken back: the caller sees that it broke off.
     if (res.headersSent) return void res.destroy();
-    if (problem.code === 'stopping' || stopping()) headers.Connection = 'close';
     sendJson(res, status, body, { ...headers, 'Content-Type': 'application/problem+json' });
   };

@@ -3,12 +3,13 @@ import { Order } from '@recourse/contracts/http';
 import { orderStream } from '@recourse/contracts/streams';
 import { UnavailableError } from '@recourse/infra/errors';
 import type { EventLog } from '@recourse/infra/ports/event-log';
-import { eventually, orderOf, testApis } from './testing/api.ts';
+import { eventually, gate, orderOf, testApis } from './testing/api.ts';
 
 const { start, closeAll } = testApis();
 afterEach(closeAll);
 
-const wait = { prefer: 'wait=10' };
+/** Longer than a test may take: who waits is answered by the end, not by the time. */
+const wait = { prefer: 'wait=60' };
 
 describe('POST /orders', () => {
   it('answers 202 with the order and where it is', async () => {
@@ -39,7 +40,7 @@ describe('POST /orders', () => {
   it('waits for the end with Prefer: wait, and answers 200 with the order as it ended', async () => {
     const api = await start();
     const { status, json, headers } = await api.post('/orders', orderOf(), wait);
-    expect([status, headers.get('preference-applied')]).toEqual([200, 'wait=10']);
+    expect([status, headers.get('preference-applied')]).toEqual([200, 'wait=60']);
     expect(json).toMatchObject({ state: 'completed', payment: 'processed', shipping: 'shipped' });
     expect((await api.get(`/orders/${json.orderId}`)).json).toEqual(json);
     expect(api.live.counts().waiters).toBe(0);
@@ -117,7 +118,7 @@ describe('an Idempotency-Key', () => {
     expect([first.status, again.status, waited.status]).toEqual([200, 200, 200]);
     expect(again.json).toEqual(first.json);
     expect(waited.json).toEqual(first.json);
-    expect(waited.headers.get('preference-applied')).toBe('wait=10');
+    expect(waited.headers.get('preference-applied')).toBe('wait=60');
   });
 
   it('lets a repeat wait for the end of the order that runs', async () => {
@@ -166,8 +167,58 @@ describe('an Idempotency-Key', () => {
   });
 });
 
+describe('a repeat that did not find the order, and creates it after its end', () => {
+  it('answers the order as it ended, and leaves nothing open', async () => {
+    const asked = gate();
+    let hide = false;
+    const api = await start({
+      wrapLog: (log) => ({
+        ...log,
+        readStream: async (stream, options) => {
+          if (!hide || options?.max !== 1 || !stream.startsWith('order-'))
+            return log.readStream(stream, options);
+          hide = false;
+          const found = await log.readStream(stream, options);
+          await asked.opened;
+          return found;
+        },
+      }),
+    });
+    const key = { 'idempotency-key': 'k', ...wait };
+    hide = true;
+    const late = api.post('/orders', orderOf(), key);
+    await eventually(() => !hide);
+    const first = await api.post('/orders', orderOf(), key);
+    asked.open();
+    const { status, json } = await late;
+    expect([status, json]).toEqual([200, first.json]);
+    expect(api.live.openOrders()).toBe(0);
+    expect(api.live.counts().waiters).toBe(0);
+  });
+});
+
 describe('the valve', () => {
   const key = { 'idempotency-key': 'k' };
+
+  it('counts an order that is being created', async () => {
+    const synced = gate();
+    const api = await start({
+      running: false,
+      limits: { openOrdersMax: 1 },
+      wrapLog: (log) => ({
+        ...log,
+        append: async (stream, expected, events) => {
+          if (stream.startsWith('order-')) await synced.opened;
+          return log.append(stream, expected, events);
+        },
+      }),
+    });
+    const first = api.post('/orders', orderOf());
+    await eventually(() => api.live.openOrders() === 1);
+    expect((await api.post('/orders', orderOf())).status).toBe(503);
+    synced.open();
+    expect((await first).status).toBe(202);
+  });
 
   it('closes at openOrdersMax, and opens when an order ends', async () => {
     const api = await start({ running: false, limits: { openOrdersMax: 2 } });

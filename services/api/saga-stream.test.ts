@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { CloudEvent } from '@recourse/contracts/envelope';
 import { orderStream } from '@recourse/contracts/streams';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { eventually, orderOf, type TestApi, testApis, wholeWay } from './testing/api.ts';
+import { eventually, gate, orderOf, type TestApi, testApis, wholeWay } from './testing/api.ts';
 
 const { start, closeAll } = testApis();
 afterEach(closeAll);
@@ -90,6 +90,66 @@ describe('GET /sagas/:id/stream', () => {
     for (const { events } of watchers) expect(names(events)).toEqual(wholeWay);
   });
 
+  it.each(['head', 'readStream'] as const)(
+    'sends everything once where the order runs to its end while %s is asked',
+    async (held) => {
+      const asked = gate();
+      let hold = false;
+      const api = await start({
+        running: false,
+        wrapLog: (log) => ({
+          ...log,
+          head: async () => {
+            if (hold && held === 'head') await asked.opened;
+            return log.head();
+          },
+          readStream: async (stream, options) => {
+            if (hold && held === 'readStream' && stream.startsWith('saga-input-')) await asked.opened;
+            return log.readStream(stream, options);
+          },
+        }),
+      });
+      const { json: order } = await api.post('/orders', orderOf());
+      hold = true;
+      const stream = watch(api, order.orderId);
+      await eventually(() => api.live.counts().streams === 1);
+      api.run();
+      await eventually(() => api.live.openOrders() === 0);
+      await eventually(async () => (await api.log.headOf(orderStream('saga', order.orderId))) === 4);
+      asked.open();
+      const { events, ended } = await stream;
+      await ended;
+      expect(names(events)).toEqual(wholeWay);
+    },
+  );
+
+  it('sends once what came while the head was asked, and goes on from there', async () => {
+    const asked = gate();
+    let hold = false;
+    const api = await start({
+      running: false,
+      wrapLog: (log) => ({
+        ...log,
+        head: async () => {
+          if (hold) await asked.opened;
+          return log.head();
+        },
+      }),
+    });
+    const { json: order } = await api.post('/orders', orderOf());
+    hold = true;
+    const stream = watch(api, order.orderId);
+    await eventually(() => api.live.counts().streams === 1);
+    await api.post(`/sagas/${order.orderId}/retry`);
+    await eventually(async () => api.live.position() === (await api.log.readAll(0, 100)).at(-1)?.position);
+    asked.open();
+    const { events, leave } = await stream;
+    await api.post(`/sagas/${order.orderId}/retry`);
+    await eventually(() => events.length >= 3);
+    expect(names(events)).toEqual(['OrderCreated', 'RetryRequested', 'RetryRequested']);
+    leave();
+  });
+
   it('says that it lives while nothing happens', async () => {
     const api = await start({ running: false, limits: { heartbeatMs: 5 } });
     const { json: order } = await api.post('/orders', orderOf());
@@ -139,7 +199,8 @@ describe('GET /sagas/:id/stream', () => {
     }
     await eventually(() => api.live.counts().streams === 0);
     socket.destroy();
-  });
+    // In less than the time after which a heartbeat would have found it.
+  }, 12_000);
 
   it('ends when the process stops', async () => {
     const api = await start({ running: false });

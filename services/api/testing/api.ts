@@ -152,6 +152,15 @@ export const rawRequest = (url: string, text: string): Promise<string> =>
     socket.on('error', reject);
   });
 
+/** Something that is waited for until it is opened. */
+export const gate = () => {
+  let open = () => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+};
+
 /** Waits until something holds. */
 export const eventually = async (holds: () => boolean | Promise<boolean>): Promise<void> => {
   while (!(await holds())) await sleep(systemClock, 2);
