@@ -22,13 +22,15 @@ const walBytesKept = 32 * 1024 * 1024;
 
 /**
  * `stream` = owner * 32 + category. An owner is what follows the category in a stream's name, so the streams of one
- * order share one entry in the only index of random keys, and stand side by side in the index of records. Ids that
- * are UUIDs are 16-byte BLOBs, others TEXT; `correlation` is NULL where it is the stream's owner.
+ * order share one entry in the only index of random keys. Records have no index: each says where the one before it in
+ * its stream stands (`before`, a position; 0 for the first), and `heads` where the last one does, so that an append
+ * touches the end of the table and little else. Ids that are UUIDs are 16-byte BLOBs, others TEXT; `correlation` is
+ * NULL where it is the stream's owner.
  */
 const layout = `
   CREATE TABLE categories (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
   CREATE TABLE owners (id INTEGER PRIMARY KEY, name NOT NULL UNIQUE);
-  CREATE TABLE heads (stream INTEGER PRIMARY KEY, head INTEGER NOT NULL);
+  CREATE TABLE heads (stream INTEGER PRIMARY KEY, head INTEGER NOT NULL, position INTEGER NOT NULL);
   CREATE TABLE types (id INTEGER PRIMARY KEY, name TEXT NOT NULL, version INTEGER NOT NULL, UNIQUE (name, version));
   CREATE TABLE records (
     position INTEGER PRIMARY KEY,
@@ -40,9 +42,9 @@ const layout = `
     correlation,
     causation NOT NULL,
     data TEXT NOT NULL,
-    crc INTEGER NOT NULL
+    crc INTEGER NOT NULL,
+    before INTEGER NOT NULL
   );
-  CREATE UNIQUE INDEX records_by_stream ON records (stream, revision);
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${formatVersion};
 `;

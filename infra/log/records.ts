@@ -4,7 +4,7 @@ import { UnknownVersionError } from '../errors.ts';
 import type { RecordedEvent } from '../ports/event-log.ts';
 import { checksum } from './checksum.ts';
 import { type Packed, packer, unpack } from './names.ts';
-import { categoriesMax, type StreamRef, streamNumber } from './streams.ts';
+import { categoriesMax, headIn, lastPositionIn, type StreamRef, streamNumber } from './streams.ts';
 
 type Row = [
   position: number,
@@ -17,6 +17,7 @@ type Row = [
   causation: Packed,
   data: string,
   crc: number,
+  before: number,
   owner: Packed | null,
 ];
 
@@ -26,7 +27,7 @@ export type StoredType = { readonly id: number; readonly name: string; readonly 
 /** Where a record stands in the log. */
 type Place = { readonly id: string; readonly position: number; readonly time: number };
 
-const columns = `r.position, r.stream, r.revision, r.id, r.type, r.time, r.correlation, r.causation, r.data, r.crc`;
+const columns = `r.position, r.stream, r.revision, r.id, r.type, r.time, r.correlation, r.causation, r.data, r.crc, r.before`;
 const withOwner = `SELECT ${columns}, o.name FROM records r LEFT JOIN owners o ON o.id = r.stream / ${categoriesMax}`;
 
 const damage = (what: string, cause?: unknown) =>
@@ -52,15 +53,8 @@ export const recordReader = (db: DatabaseSync) => {
     return (...values: SQLInputValue[]) => statement.all(...values) as unknown as Row[];
   };
   const rowsAfter = prepareRows(`${withOwner} WHERE r.position > ? ORDER BY r.position LIMIT ?`);
-  const rowsForwards = prepareRows(
-    `${withOwner} WHERE r.stream = ? AND r.revision BETWEEN ? AND ? ORDER BY r.revision`,
-  );
-  const rowsBackwards = prepareRows(
-    `${withOwner} WHERE r.stream = ? AND r.revision BETWEEN ? AND ? ORDER BY r.revision DESC`,
-  );
-  const placeRows = db.prepare(
-    'SELECT id, position, time FROM records WHERE stream = ? AND revision BETWEEN ? AND ? ORDER BY revision',
-  );
+  const rowAt = prepareRows(`${withOwner} WHERE r.position = ?`);
+  const linkAt = db.prepare('SELECT stream, revision, before FROM records WHERE position = ?');
   const typeRows = db.prepare('SELECT id, name, version FROM types');
   const categoryRows = db.prepare('SELECT id, name FROM categories');
   const lastRow = db.prepare('SELECT max(position) AS position FROM records');
@@ -77,7 +71,8 @@ export const recordReader = (db: DatabaseSync) => {
   };
 
   const decode = (row: Row): RecordedEvent => {
-    const [position, number, revision, id, typeId, time, correlation, causation, data, crc, ownerName] = row;
+    const [position, number, revision, id, typeId, time, correlation, causation, data, crc, , ownerName] =
+      row;
     const type = typeOf(typeId);
     const category = categoryOf(number % categoriesMax);
     const owner = ownerName === null ? undefined : unpack(ownerName);
@@ -108,6 +103,25 @@ export const recordReader = (db: DatabaseSync) => {
     if (found !== expected) throw damage(`${what} ${expected} is missing`);
   };
 
+  /** Rows of a stream from revision `last` down to `first`: from its head, from each to the one before it. */
+  const rowsOf = (ref: StreamRef, name: string, first: number, last: number): Row[] => {
+    const stream = streamNumber(ref);
+    let position = lastPositionIn(ref);
+    for (let revision = headIn(ref); revision > last; revision -= 1) {
+      const link = linkAt.get(position) as { stream: number; revision: number; before: number } | undefined;
+      expectPlace(`${name} revision`, link?.stream === stream ? link.revision : undefined, revision);
+      position = link!.before;
+    }
+    const rows: Row[] = [];
+    for (let revision = last; revision >= first; revision -= 1) {
+      const row = rowAt(position)[0];
+      expectPlace(`${name} revision`, row?.[1] === stream ? row[2] : undefined, revision);
+      rows.push(row!);
+      position = row![10];
+    }
+    return rows;
+  };
+
   return {
     types: (): readonly StoredType[] => typeRows.all() as StoredType[],
 
@@ -116,9 +130,9 @@ export const recordReader = (db: DatabaseSync) => {
 
     /** Ids and places of the records `first` to `last` (inclusive) of a stream, as a transaction at hand sees them. */
     places: (ref: StreamRef, first: number, last: number): Place[] =>
-      (placeRows.all(streamNumber(ref), first, last) as (Omit<Place, 'id'> & { id: Packed })[]).map(
-        ({ id, position, time }) => ({ id: unpack(id), position, time }),
-      ),
+      rowsOf(ref, 'a stream', first, last)
+        .reverse()
+        .map(([position, , , id, , time]) => ({ id: unpack(id), position, time })),
 
     /** Records after a position, in order, at most `max`. */
     after: (position: number, max: number): RecordedEvent[] =>
@@ -133,19 +147,17 @@ export const recordReader = (db: DatabaseSync) => {
     /** The records `first` to `last` (inclusive, all of them there) of a stream, in the order asked for. */
     ofStream: (ref: StreamRef, name: string, first: number, last: number, backwards: boolean) =>
       reading(`${name} ${first} to ${last}`, (): RecordedEvent[] => {
-        const rows = (backwards ? rowsBackwards : rowsForwards)(streamNumber(ref), first, last);
-        for (let index = 0; index <= last - first; index += 1)
-          expectPlace(`${name} revision`, rows[index]?.[2], backwards ? last - index : first + index);
-        return rows.map(decode);
+        const rows = rowsOf(ref, name, first, last);
+        return (backwards ? rows : rows.reverse()).map(decode);
       }),
   };
 };
 
-/** Writes a record into the transaction at hand. */
+/** Writes a record into the transaction at hand; `before` is the position of the one before it in its stream, or 0. */
 export const recordWriter = (db: DatabaseSync) => {
-  const insert = db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const insert = db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const [packId, packCorrelation, packCausation] = [packer(), packer(), packer()];
-  return (ref: StreamRef, record: RecordedEvent, typeId: number, data: string): void => {
+  return (ref: StreamRef, record: RecordedEvent, typeId: number, data: string, before: number): void => {
     // `get` instead of `run`: there is no result to build, which `run` would do for each record.
     insert.get(
       record.position,
@@ -158,6 +170,7 @@ export const recordWriter = (db: DatabaseSync) => {
       packCausation(record.causation),
       data,
       checksum(record, data),
+      before,
     );
   };
 };

@@ -6,10 +6,7 @@ import { packer, splitStream } from './names.ts';
 /** Categories that one log may hold: the low five bits of a stream's number. */
 export const categoriesMax = 32;
 
-/**
- * What an owner's streams have come to. `heads` and `lastPositions` go by category; a last position of 0 says that
- * it is not known, which is so for streams that were read from disk.
- */
+/** What an owner's streams have come to: their last revisions, and the positions of those records, by category. */
 export type Owner = {
   readonly name: string;
   readonly id: number;
@@ -26,6 +23,9 @@ export type StreamRef = { readonly owner: Owner; readonly category: number };
 /** The number under which records and heads know a stream. */
 export const streamNumber = ({ owner, category }: StreamRef): number => owner.id * categoriesMax + category;
 
+/** The position of a stream's last record, 0 where it has none. */
+export const lastPositionIn = ({ owner, category }: StreamRef): number => owner.lastPositions[category] ?? 0;
+
 /** The revision of a stream's last record as memory knows it, `noStream` where it has none. */
 export const headIn = ({ owner, category }: StreamRef): number => owner.heads[category] ?? noStream;
 
@@ -36,9 +36,9 @@ export const headIn = ({ owner, category }: StreamRef): number => owner.heads[ca
 export const streamTable = (db: DatabaseSync, ownersCachedMax: number) => {
   const ownerByName = db.prepare('SELECT id FROM owners WHERE name = ?');
   const ownerIdMax = db.prepare('SELECT coalesce(max(id), 0) AS id FROM owners');
-  const headsOfOwner = db.prepare('SELECT stream, head FROM heads WHERE stream BETWEEN ? AND ?');
+  const headsOfOwner = db.prepare('SELECT stream, head, position FROM heads WHERE stream BETWEEN ? AND ?');
   const addOwner = db.prepare('INSERT INTO owners (id, name) VALUES (?, ?)');
-  const setHead = db.prepare('REPLACE INTO heads (stream, head) VALUES (?, ?)');
+  const setHead = db.prepare('REPLACE INTO heads (stream, head, position) VALUES (?, ?, ?)');
   const allCategories = db.prepare('SELECT id, name FROM categories');
   const addCategory = db.prepare('INSERT INTO categories (id, name) VALUES (?, ?)');
 
@@ -70,11 +70,14 @@ export const streamTable = (db: DatabaseSync, ownersCachedMax: number) => {
     const { id } = row;
     const owner: Owner = { name, id, stored: true, heads: [], lastPositions: [], touched: 0 };
     const first = id * categoriesMax;
-    for (const { stream, head } of headsOfOwner.all(first, first + categoriesMax - 1) as {
+    for (const { stream, head, position } of headsOfOwner.all(first, first + categoriesMax - 1) as {
       stream: number;
       head: number;
-    }[])
+      position: number;
+    }[]) {
       owner.heads[stream - first] = head;
+      owner.lastPositions[stream - first] = position;
+    }
     cache.set(name, owner);
     return owner;
   };
@@ -122,7 +125,8 @@ export const streamTable = (db: DatabaseSync, ownersCachedMax: number) => {
         owner.stored = true;
         const first = owner.id * categoriesMax;
         for (let category = 0; owner.touched !== 0; category += 1, owner.touched >>>= 1)
-          if ((owner.touched & 1) === 1) setHead.get(first + category, owner.heads[category]!);
+          if ((owner.touched & 1) === 1)
+            setHead.get(first + category, owner.heads[category]!, owner.lastPositions[category]!);
       }
       touched.clear();
     },

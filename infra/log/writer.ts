@@ -117,7 +117,7 @@ export const logWriter = (parts: WriterParts) => {
         causation: event.causation,
         data: event.data,
       } as RecordedEvent;
-      write(ref, record, typeId, texts[index]!);
+      write(ref, record, typeId, texts[index]!, before);
       written.push({ record, size: texts[index]!.length, before });
       before = at;
     }
