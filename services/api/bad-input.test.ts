@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { orderOf, rawRequest, startTestApi, type TestApi } from './testing/api.ts';
+import { orderOf, rawRequest, startTestApi, type TestApi } from '../../test/api-kit.ts';
 
 const someId = '01a1feab-e491-75ed-bb95-b5af40d2012b';
 const canary = 'canary-4711';

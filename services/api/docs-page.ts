@@ -2,11 +2,12 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Express } from 'express';
 
+const require = createRequire(import.meta.url);
+
 /** `/docs`: the document of the API, shown by Swagger UI. Everything it loads comes from here. */
 
 /** Where npm has put Swagger UI. */
-export const swaggerFolder = (): string =>
-  join(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'), '..');
+export const swaggerFolder = (): string => join(require.resolve('swagger-ui-dist/package.json'), '..');
 
 const assets = ['swagger-ui.css', 'swagger-ui-bundle.js'] as const;
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { OrderRequest } from '@recourse/contracts/http';
+import { orderOf } from '../../test/api-kit.ts';
 import { anonymous, bodyHashOf, idempotencyKey, orderIdOfKey, receiptIdOfKey } from './idempotency.ts';
 import { preferredWait } from './prefer.ts';
-import { orderOf } from './testing/api.ts';
 
 describe('Prefer: wait', () => {
   it.each([

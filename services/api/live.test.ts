@@ -4,8 +4,8 @@ import type { OrderId } from '@recourse/contracts/ids';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { systemClock } from '@recourse/infra/system';
 import { createLogger } from '@recourse/infra/telemetry/logger';
+import { linesInto } from '../../test/api-kit.ts';
 import { type LiveOptions, startLive } from './live.ts';
-import { linesInto } from './testing/api.ts';
 
 const [a, b] = ['order-a', 'order-b'] as [OrderId, OrderId];
 

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { problemCodes } from '@recourse/contracts/http';
+import { startTestApi, type TestApi } from '../../test/api-kit.ts';
 import { docsHtml, docsPaths, docsScript, swaggerFolder } from './docs-page.ts';
 import { openApiPath } from './openapi.ts';
-import { startTestApi, type TestApi } from './testing/api.ts';
 
 type Operation = {
   readonly operationId: string;

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { DeadLetterList, Ledger, Receipt, Stock } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import { UnavailableError } from '@recourse/infra/errors';
-import { eventually, orderOf, testApis } from './testing/api.ts';
+import { eventually, orderOf, testApis } from '../../test/api-kit.ts';
 
 const { start, closeAll } = testApis();
 afterEach(closeAll);

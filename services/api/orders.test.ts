@@ -3,7 +3,7 @@ import { Order } from '@recourse/contracts/http';
 import { orderStream } from '@recourse/contracts/streams';
 import { UnavailableError } from '@recourse/infra/errors';
 import type { EventLog } from '@recourse/infra/ports/event-log';
-import { eventually, gate, orderOf, testApis } from './testing/api.ts';
+import { eventually, gate, orderOf, testApis } from '../../test/api-kit.ts';
 
 const { start, closeAll } = testApis();
 afterEach(closeAll);

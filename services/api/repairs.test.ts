@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { orderStream } from '@recourse/contracts/streams';
 import { ConflictError, UnavailableError } from '@recourse/infra/errors';
 import type { EventLog } from '@recourse/infra/ports/event-log';
-import { eventually, orderOf, testApis } from './testing/api.ts';
+import { eventually, orderOf, testApis } from '../../test/api-kit.ts';
 
 const { start, closeAll } = testApis();
 afterAll(closeAll);

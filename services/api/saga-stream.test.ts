@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { CloudEvent } from '@recourse/contracts/envelope';
 import { orderStream } from '@recourse/contracts/streams';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { eventually, gate, orderOf, type TestApi, testApis, wholeWay } from './testing/api.ts';
+import { eventually, gate, orderOf, type TestApi, testApis, wholeWay } from '../../test/api-kit.ts';
 
 const { start, closeAll } = testApis();
 afterEach(closeAll);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { History, Saga } from '@recourse/contracts/http';
-import { eventually, orderOf, type TestApi, testApis, wholeWay } from './testing/api.ts';
+import { eventually, orderOf, type TestApi, testApis, wholeWay } from '../../test/api-kit.ts';
 
 const { start, closeAll } = testApis();
 

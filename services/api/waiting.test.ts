@@ -3,9 +3,9 @@ import type { OrderId } from '@recourse/contracts/ids';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { systemClock } from '@recourse/infra/system';
 import { createLogger } from '@recourse/infra/telemetry/logger';
+import { gate } from '../../test/api-kit.ts';
 import { startLive } from './live.ts';
 import { hasEnded } from './order-view.ts';
-import { gate } from './testing/api.ts';
 import { beginWait } from './waiting.ts';
 
 const orderId = '01a1feab-e491-75ed-bb95-b5af40d2012b' as OrderId;

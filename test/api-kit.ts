@@ -3,6 +3,10 @@ import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
+import { createApi } from '@recourse/api/app';
+import type { ApiLimits, ReadModelsApi } from '@recourse/api/deps';
+import { startLive } from '@recourse/api/live';
+import { createApiServer } from '@recourse/api/server';
 import { formatPosition, Problem } from '@recourse/contracts/http';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
@@ -19,10 +23,6 @@ import { openSimulatedGateway } from '@recourse/payment/simulated-gateway';
 import { orchestrator } from '@recourse/sagas/orchestrator';
 import { shippingService } from '@recourse/shipping/service';
 import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
-import { createApi } from '../app.ts';
-import type { ApiLimits, ReadModelsApi } from '../deps.ts';
-import { startLive } from '../live.ts';
-import { createApiServer } from '../server.ts';
 
 /** How an API is set up for a test. */
 export type TestApiOptions = {
