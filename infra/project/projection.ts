@@ -17,6 +17,11 @@ export type TableSpec = {
   readonly key: readonly string[];
   /** `true`: the key is the primary key and orders the rows on disk. */
   readonly clustered?: boolean;
+  /**
+   * A column and its value in rows that still change: only those are in the index by key, which so stays small and
+   * in memory. An index by random ids over all rows costs more than everything else together.
+   */
+  readonly hot?: readonly [column: string, value: Value];
   /** What stands behind `create index … on <table>`: `(state)`, `(orderId) where endedAt is null`. */
   readonly indexes?: readonly string[];
 };
@@ -28,13 +33,19 @@ type Columns<Row> = { readonly [K in keyof Row & string]: string };
 
 /** Declares a table of such rows. */
 export const table = <Row extends object>(
-  spec: TableSpec & { readonly columns: Columns<Row>; readonly key: readonly (keyof Row & string)[] },
+  spec: TableSpec & {
+    readonly columns: Columns<Row>;
+    readonly key: readonly (keyof Row & string)[];
+    readonly hot?: readonly [column: keyof Row & string, value: Value];
+  },
 ): Table<Row> => spec;
 
 /** The rows of one table as a fold sees them: as the records so far have left them. */
 export interface Rows<Row> {
-  /** The row of a key (its columns' values in order). Never change it: put a new one. */
+  /** The row of a key (its columns' values in order), where it is hot. Never change it: put a new one. */
   get(...key: readonly Value[]): Row | undefined;
+  /** The row of a key, hot or not. Slow where it is not, as it reads the whole table: for what hardly ever happens. */
+  find(...key: readonly Value[]): Row | undefined;
   /** Takes the place of the row of the same key, or is its first. */
   put(row: Row): void;
 }

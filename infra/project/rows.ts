@@ -7,12 +7,21 @@ type Entry = { row: Row; stored: Row | undefined; changed: boolean };
 /** How many rows of a table stay in memory, at least; at most twice as many and one batch. */
 const rowsCachedMax = 2_048;
 
+const hotSql = ([column, value]: NonNullable<TableSpec['hot']>): string =>
+  typeof value === 'string' ? `${column} = '${value.replaceAll("'", "''")}'` : `${column} is ${value}`;
+
 /** The SQL that makes a table and its indexes. */
-export const tableSql = (name: string, { columns, key, clustered, indexes = [] }: TableSpec): string => {
+export const tableSql = (name: string, spec: TableSpec): string => {
+  const { columns, key, clustered, hot, indexes = [] } = spec;
   const declared = Object.entries(columns).map(([column, sql]) => `${column} ${sql}`);
   if (clustered) declared.push(`primary key (${key.join(', ')})`);
   const create = `create table ${name} (${declared.join(', ')})${clustered ? ' without rowid' : ''};`;
-  return [create, ...indexes.map((on, n) => `create index ${name}_${n + 1} on ${name} ${on};`)].join('\n');
+  const byKey = hot && `create unique index ${name}_hot on ${name} (${key.join(', ')}) where ${hotSql(hot)};`;
+  return [
+    create,
+    byKey ?? '',
+    ...indexes.map((on, n) => `create index ${name}_${n + 1} on ${name} ${on};`),
+  ].join('\n');
 };
 
 /** Writes rows into one table: a new one whole, a changed one with only the columns that differ. */
@@ -66,9 +75,10 @@ export type CachedRows = Rows<Row> & { flush(): void; forget(): void };
  */
 export const cachedRows = (db: DatabaseSync, name: string, spec: TableSpec): CachedRows => {
   const write = rowWriter(db, name, spec);
-  const select = db.prepare(
-    `select ${Object.keys(spec.columns).join(', ')} from ${name} where ${spec.key.map((column) => `${column} = ?`).join(' and ')}`,
-  );
+  const byKey = spec.key.map((column) => `${column} = ?`).join(' and ');
+  const select = `select ${Object.keys(spec.columns).join(', ')} from ${name} where ${byKey}`;
+  const selectAny = db.prepare(select);
+  const selectHot = spec.hot === undefined ? selectAny : db.prepare(`${select} and ${hotSql(spec.hot)}`);
   const jsonColumns = Object.keys(spec.columns).filter((column) => spec.columns[column]!.startsWith('json'));
   const single = spec.key.length === 1 ? spec.key[0]! : undefined;
   let young = new Map<Value, Entry>();
@@ -78,7 +88,9 @@ export const cachedRows = (db: DatabaseSync, name: string, spec: TableSpec): Cac
   const idOf = (row: Row): Value =>
     single === undefined ? spec.key.map((column) => row[column]).join('\n') : (row[single] as Value);
 
-  const read = (key: readonly Value[]): Row | undefined => {
+  const isHot = (row: Row) => spec.hot === undefined || row[spec.hot[0]] === spec.hot[1];
+
+  const read = (select: StatementSync, key: readonly Value[]): Row | undefined => {
     const found = select.get(...key) as Record<string, unknown> | undefined;
     if (found === undefined) return undefined;
     for (const column of jsonColumns) found[column] = JSON.parse(found[column] as string);
@@ -93,16 +105,21 @@ export const cachedRows = (db: DatabaseSync, name: string, spec: TableSpec): Cac
     return older;
   };
 
+  const look = (select: StatementSync, key: readonly Value[]): Row | undefined => {
+    const id = single === undefined ? key.join('\n') : key[0]!;
+    const known = entryOf(id);
+    if (known !== undefined) return known.row;
+    const row = read(select, key);
+    if (row !== undefined) young.set(id, { row, stored: row, changed: false });
+    return row;
+  };
+
   return {
     get: (...key) => {
-      const id = single === undefined ? key.join('\n') : key[0]!;
-      const known = entryOf(id);
-      if (known !== undefined) return known.row as never;
-      const row = read(key);
-      if (row === undefined) return undefined;
-      young.set(id, { row, stored: row, changed: false });
-      return row as never;
+      const row = look(selectHot, key);
+      return row !== undefined && isHot(row) ? row : undefined;
     },
+    find: (...key) => look(selectAny, key),
     put: (row: Row) => {
       const id = idOf(row);
       let entry = entryOf(id);

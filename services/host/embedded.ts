@@ -1,10 +1,11 @@
 import { mkdirSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
+import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createApi } from '@recourse/api/app';
 import { startLive } from '@recourse/api/live';
 import { openReadModels } from '@recourse/api/read-models';
+import { createApiServer } from '@recourse/api/server';
 import { problemCodes } from '@recourse/contracts/http';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
 import { holdFolder } from '@recourse/infra/lock';
@@ -245,7 +246,7 @@ const listen = async ({ host, port, shutdownMsMax }: Config, clock: Clock) => {
     response.writeHead(503, { 'retry-after': '1', 'content-type': 'application/problem+json' });
     response.end(JSON.stringify(starting));
   };
-  const server = createServer((request, response) => answer(request, response));
+  const server = createApiServer((request, response) => answer(request, response));
   await new Promise<void>((listening, failed) => {
     server.once('error', failed);
     server.listen(port, host, () => {
