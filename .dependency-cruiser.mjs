@@ -32,7 +32,10 @@ export default {
     {
       name: 'services-know-ports-only',
       severity: 'error',
-      from: { path: '^services/', pathNot: ['^services/host/', '\\.test\\.ts$', '^services/api/(projections|read-models)'] },
+      from: {
+        path: '^services/',
+        pathNot: ['^services/host/', '\\.test\\.ts$', '^services/api/(projections|read-models)'],
+      },
       to: { path: ['^services/host/', '^test/', adapters] },
     },
     {
@@ -44,20 +47,30 @@ export default {
     {
       name: 'simulators-belong-to-the-host',
       severity: 'error',
-      from: { path: '^services/(?!host/)', pathNot: ['\\.test\\.ts$', '/simulated-', '^services/api/projections/'] },
+      from: {
+        path: '^services/(?!host/)',
+        pathNot: ['\\.test\\.ts$', '/simulated-', '^services/api/projections/'],
+      },
       to: { path: '/simulated-' },
     },
     {
       name: 'nothing-that-is-not-declared',
       severity: 'error',
       from: {},
-      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'], couldNotResolve: true },
+      to: {
+        dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
+        couldNotResolve: true,
+      },
     },
   ],
   options: {
     parser: 'swc',
     combinedDependencies: true,
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { extensions: ['.ts', '.js', '.mjs'], exportsFields: ['exports'], conditionNames: ['node', 'import'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.js', '.mjs'],
+      exportsFields: ['exports'],
+      conditionNames: ['node', 'import'],
+    },
   },
 };

@@ -97,7 +97,13 @@ export const TimerSet = z.strictObject({
 export type TimerSet = z.infer<typeof TimerSet>;
 
 /** A command as `SagaAdvanced` records it: it becomes a message when it is delivered. */
-export const IssuedCommand = z.strictObject({ id: CommandId, type: CommandName, data: z.unknown() });
+export const IssuedCommand = z.strictObject({
+  id: CommandId,
+  type: CommandName,
+  /** The version of the command's schema; 1 where it is left out. */
+  version: z.int().min(2).optional(),
+  data: z.unknown(),
+});
 
 const sagaAdvanced = z.strictObject({
   /** What was heard, not its body. `started`: whether the participant's intent was seen when a timer asked. */

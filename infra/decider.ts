@@ -17,7 +17,12 @@ export type Decider<State, Command, Event extends DomainEvent> = {
 };
 
 /** A state and the revision of the stream that it was folded to. */
-export type Loaded<State> = { readonly state: State; readonly revision: number };
+export type Loaded<State> = {
+  readonly state: State;
+  readonly revision: number;
+  /** Where the last event stands in the log, for who has just appended it. */
+  readonly position?: number;
+};
 
 /** How often a command is decided anew after a conflict before its message is tried again as a whole. */
 const conflictsMax = 10;
@@ -62,13 +67,17 @@ export const deciderStore = <State, Command, Event extends DomainEvent>(
     if (events.length === 0) return loaded;
     const stamped = stamp(events, orderId, causation);
     try {
-      const { revision } = await log.append(orderStream(category, orderId), loaded.revision, stamped);
+      const { revision, position } = await log.append(
+        orderStream(category, orderId),
+        loaded.revision,
+        stamped,
+      );
       const next = {
         state: events.reduce<State>((state, event) => decider.evolve(state, event), loaded.state),
         revision,
       };
       cache.set(orderId, next);
-      return next;
+      return { ...next, position };
     } catch (error) {
       cache.delete(orderId);
       throw error;

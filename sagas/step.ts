@@ -1,6 +1,7 @@
 import type { CommandData, CommandName } from '@recourse/contracts/commands';
 import type { EventData, SagaContext, TimerSet } from '@recourse/contracts/events';
 import type { EventId, OrderId, TimerId } from '@recourse/contracts/ids';
+import { registered } from '@recourse/contracts/registry';
 import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
 import { commandId, timerId } from '@recourse/infra/event-id';
 import { type AnyActorScope, createActor } from 'xstate';
@@ -115,7 +116,8 @@ const settle = (
     type: CommandName,
     id = commandId(input.id, commands.length, type, dataOf(type, facts, context)),
   ) => {
-    commands.push({ id, type, data: dataOf(type, facts, context) });
+    const { version } = registered(type);
+    commands.push({ id, type, ...(version > 1 ? { version } : {}), data: dataOf(type, facts, context) });
     return id;
   };
   const turn = (asks: number) => times.askDelaysMs[Math.min(asks, times.askDelaysMs.length - 1)]!;

@@ -31,7 +31,7 @@ const rebuildBatchMax = 1_000;
  * Most timers are cancelled within milliseconds: only those that are pending when a checkpoint moves are stored.
  */
 export const timersService = (options: TimersOptions) => {
-  const { log, clock, store, logger } = options;
+  const { log, clock, store } = options;
   const pending = pendingTimers(clock, store);
   const starting = Promise.withResolvers<void>();
   starting.promise.catch(() => {});
@@ -96,7 +96,6 @@ export const timersService = (options: TimersOptions) => {
 
   /** A store that never was written, beside a log: every timer that the log set and did not cancel is pending. */
   const rebuild = async () => {
-    logger.info({ head: headAtStart }, 'the store of timers is new: setting the timers anew from the log');
     for (let after = 0; after < headAtStart; ) {
       const records = await log.readAll(after, rebuildBatchMax);
       if (records.length === 0) return;

@@ -22,7 +22,7 @@ export const messagesOf = (
   }
   const messages: (Message | undefined)[] = [event];
   for (const command of record.data.commands) {
-    const entry = known(command.type, 1, record);
+    const entry = known(command.type, command.version ?? 1, record);
     const wantsIt = entry.topic !== null && wanted.has(entry.topic);
     messages.push(wantsIt ? commandMessage(record, command, entry.topic, entry.version) : undefined);
   }

@@ -24,6 +24,12 @@ type Row = [
 /** A type as the log knows it: name and version of its schema. */
 export type StoredType = { readonly id: number; readonly name: string; readonly version: number };
 
+/** Whether this build knows a type in that version. */
+const isKnown = ({ name, version }: StoredType): boolean => {
+  const known = registry.get(name);
+  return known?.kind === 'event' && version <= known.version;
+};
+
 /** Where a record stands in the log. */
 type Place = { readonly id: string; readonly position: number; readonly time: number };
 
@@ -58,6 +64,7 @@ export const recordReader = (db: DatabaseSync) => {
   const typeRows = db.prepare('SELECT id, name, version FROM types');
   const categoryRows = db.prepare('SELECT id, name FROM categories');
   const lastRow = db.prepare('SELECT max(position) AS position FROM records');
+  const firstOfType = db.prepare('SELECT min(position) AS position FROM records WHERE type = ?');
 
   const typeOf = (id: number): StoredType | undefined => {
     if (!types.has(id)) for (const row of typeRows.all() as StoredType[]) types.set(row.id, row);
@@ -91,8 +98,7 @@ export const recordReader = (db: DatabaseSync) => {
     };
     if (checksum(fields, data) !== crc)
       throw damage(`record ${position} (${stream} ${revision}, ${type.name}) does not match its checksum`);
-    const known = registry.get(type.name);
-    if (known?.kind !== 'event' || type.version > known.version)
+    if (!isKnown(type))
       throw new UnknownVersionError(
         `record ${position} (${stream} ${revision}) is a ${type.name} of version ${type.version}: this Recourse does not know it, start a newer one`,
       );
@@ -124,6 +130,16 @@ export const recordReader = (db: DatabaseSync) => {
 
   return {
     types: (): readonly StoredType[] => typeRows.all() as StoredType[],
+
+    /** The first record of a type that this build does not know, in the whole log; reads it all where there may be one. */
+    firstUnknown: (): (StoredType & { readonly position: number }) | undefined => {
+      for (const type of typeRows.all() as StoredType[]) {
+        if (isKnown(type)) continue;
+        const { position } = firstOfType.get(type.id) as { position: number | null };
+        if (position !== null) return { ...type, position };
+      }
+      return undefined;
+    },
 
     /** The position of the last record, 0 where there is none. */
     head: (): number => (lastRow.get() as { position: number | null }).position ?? 0,

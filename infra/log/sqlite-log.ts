@@ -54,6 +54,11 @@ const rangeOf = (head: number, { from, direction, max = Number.MAX_SAFE_INTEGER 
 /** The last record, checked: a log that has lost its end must not go on as if that had never been. */
 const lastRecord = (db: DatabaseSync, path: string, reader: RecordReader, streams: StreamTable) => {
   try {
+    const unknown = reader.firstUnknown();
+    if (unknown !== undefined)
+      throw new UnknownVersionError(
+        `record ${unknown.position} is a ${unknown.name} of version ${unknown.version}, written by a newer Recourse: start that one, or a later one`,
+      );
     const last = reader.after(reader.head() - 1, 1)[0];
     const ref = last && streams.find(last.stream);
     if (last !== undefined && (ref === undefined || headIn(ref) !== last.revision))

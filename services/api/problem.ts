@@ -27,6 +27,7 @@ export class ProblemError extends Error {
 const retryAfterSeconds: Partial<Record<ProblemCode, number>> = {
   overloaded: 1,
   unavailable: 5,
+  starting: 1,
   stopping: 5,
 };
 

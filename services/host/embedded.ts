@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createApi } from '@recourse/api/app';
 import { startLive } from '@recourse/api/live';
+import { ProblemError, problemAnswer } from '@recourse/api/problem';
 import { openReadModels } from '@recourse/api/read-models';
 import { createApiServer } from '@recourse/api/server';
-import { problemCodes } from '@recourse/contracts/http';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
+import { UnknownVersionError } from '@recourse/infra/errors';
 import { holdFolder } from '@recourse/infra/lock';
 import { openSqliteLog, type SqliteLogOptions } from '@recourse/infra/log/sqlite-log';
 import type { Clock } from '@recourse/infra/ports/clock';
@@ -86,6 +87,10 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   const metrics = createMetrics();
   let fatal: Error | undefined;
   let stopping = false;
+  const stopForGood = (error: Error) => {
+    fatal = error;
+    process.emit('recourse:fatal' as never, error as never);
+  };
 
   const held = holdFolder(dataDir, { host: config.host, port: config.port }, clock);
   closing.push(() => held.release());
@@ -98,6 +103,9 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     clock,
     logger,
     observeAppendMs: metrics.observeAppendMs,
+    onFailure: (error) => {
+      if (error instanceof UnknownVersionError) stopForGood(error);
+    },
     ...overrides.logOptions,
   });
   closing.push(() => sqliteLog.close());
@@ -156,10 +164,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     logger,
     retryDelaysMs: config.retryDelaysMs,
     shutdownMsMax: Math.floor(config.shutdownMsMax / 2),
-    onFatal: (error) => {
-      fatal = error;
-      process.emit('recourse:fatal' as never, error as never);
-    },
+    onFatal: stopForGood,
   });
   closing.push(() => broker.close());
   const readModels = await openReadModels({
@@ -242,9 +247,12 @@ const requestsShare = 0.3;
  * is answered 503. `close` takes no new connections and waits for the requests that run.
  */
 const listen = async ({ host, port, shutdownMsMax }: Config, clock: Clock) => {
-  let answer: RequestListener = (_, response) => {
-    response.writeHead(503, { 'retry-after': '1', 'content-type': 'application/problem+json' });
-    response.end(JSON.stringify(starting));
+  let answer: RequestListener = (request, response) => {
+    const starting = new ProblemError('starting', 'Recourse is starting: try again in a moment.');
+    const { status, headers, body } = problemAnswer(starting, request.url ?? '');
+    response
+      .writeHead(status, { ...headers, 'Content-Type': 'application/problem+json' })
+      .end(JSON.stringify(body));
   };
   const server = createApiServer((request, response) => answer(request, response));
   await new Promise<void>((listening, failed) => {
@@ -271,12 +279,4 @@ const listen = async ({ host, port, shutdownMsMax }: Config, clock: Clock) => {
       return closed;
     },
   };
-};
-
-const starting = {
-  type: 'about:blank',
-  title: problemCodes.starting.title,
-  status: 503,
-  detail: 'Recourse is starting: try again in a moment.',
-  code: 'starting',
 };

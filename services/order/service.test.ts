@@ -37,7 +37,7 @@ const types = () => room.types('order');
 describe('creating an order', () => {
   it('appends it once; a second request learns what was ordered first', async () => {
     const orders = service();
-    expect(await orders.create(orderId, data, request)).toEqual({ created: true });
+    expect(await orders.create(orderId, data, request)).toEqual({ created: true, position: 1 });
     const other = { ...data, total: 999 };
     expect(await orders.create(orderId, other, again)).toEqual({ created: false, order: data });
     expect(await service().create(orderId, other, again)).toEqual({ created: false, order: data });

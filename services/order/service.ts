@@ -7,17 +7,17 @@ import type { ConsumerGroup, Message } from '@recourse/infra/ports/broker';
 import { type EventLog, noStream } from '@recourse/infra/ports/event-log';
 import { type Order, type OrderEvent, order } from './order.ts';
 
-/** Whether `create` made the order, or met one that stands there already, and then which. */
+/** Whether `create` made the order, and where it stands in the log; or met one there, and then which. */
 export type Created =
-  | { readonly created: true }
+  | { readonly created: true; readonly position: number }
   | { readonly created: false; readonly order: EventData['OrderCreated'] };
 
 /** The participant `order`: the API creates orders and asks to cancel them, the saga ends them. */
 export type OrderService = {
   readonly group: ConsumerGroup;
   /**
-   * Creates the order unless its stream exists. Give each request a causation of its own: the log takes the same
-   * order from the same cause for a repeat of one append, and then it counts as created here.
+   * Creates the order unless its stream exists. The same order from the same cause is a repeat of one append: it
+   * counts as created, at the position where it stands.
    */
   create(orderId: OrderId, data: EventData['OrderCreated'], causation: string): Promise<Created>;
   /** Records the wish once; resolves with the order as it then is: `none` where there is no such order. */
@@ -60,8 +60,8 @@ export const orderService = ({ log }: { readonly log: EventLog }): OrderService 
       const nothing = { state: order.initial, revision: noStream };
       const events: OrderEvent[] = [...order.decide({ type: 'CreateOrder', data }, nothing.state)];
       try {
-        await store.append(orderId, nothing, events, causation);
-        return { created: true };
+        const { position } = await store.append(orderId, nothing, events, causation);
+        return { created: true, position: position! };
       } catch (error) {
         if (!(error instanceof ConflictError)) throw error;
         // The stream exists, so its first record is the order: it is kept there and not in memory.

@@ -25,7 +25,7 @@ type Asked = {
 
 /** `POST /orders`: the way in, and the only valve. */
 export const postOrderRoute = (context: Context): Route => {
-  const { log, orders, live, clock, ids } = context;
+  const { log, orders, live, clock } = context;
 
   const serve = async (req: Request, res: Response): Promise<void> => {
     const asked = await readAsked(context, req);
@@ -59,14 +59,16 @@ export const postOrderRoute = (context: Context): Route => {
   };
 
   /** Creates the order; what stands there already where another request was first. */
-  const create = async ({ orderId, keyed, created }: Asked): Promise<Created | undefined> => {
+  const create = async ({ orderId, created }: Asked): Promise<Created | undefined> => {
+    const seen = live.position();
     live.expect(orderId);
     try {
-      // Each request is a cause of its own, so that of two with one key only one has created the order.
-      const outcome = await orders.create(orderId, created, keyed ? ids.next() : orderId);
-      if (outcome.created) return undefined;
+      // The order is its own cause, so that its ids, and those of all its commands, are the same whenever a key comes
+      // again, even to a log that was restored from before. Where it stands tells a repeat that crossed the first.
+      const outcome = await orders.create(orderId, created, orderId);
+      if (outcome.created && outcome.position > seen) return undefined;
       live.unexpect(orderId);
-      return outcome.order;
+      return outcome.created ? created : outcome.order;
     } catch (error) {
       live.unexpect(orderId);
       throw error;
