@@ -1,7 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { connect, RefusedError, UnreachableError } from './client.ts';
 import { followSaga } from './follow.ts';
-import { answerJson, jumpingClock, scriptedServer } from './testing/scripted-server.ts';
+import { answerJson, closeServers, jumpingClock, scriptedServer } from './testing/scripted-server.ts';
 
 const event = (n: number, data: unknown = {}, type = 'PaymentStarted') => ({
   specversion: '1.0',
@@ -32,6 +32,8 @@ const follow = async (url: string, goneMsMax = 5_000) => {
   return seen;
 };
 
+afterEach(closeServers);
+
 describe('following a saga', () => {
   it('ends with the saga', async () => {
     const server = await scriptedServer((_, response) => {
@@ -39,7 +41,6 @@ describe('following a saga', () => {
       response.write(`: hello\n\n${message(1)}${end(2)}`);
     });
     expect(await follow(server.url)).toEqual(['id-1', 'id-2']);
-    await server.close();
   });
 
   it('goes on where a connection broke, in the middle of a message too', async () => {
@@ -55,13 +56,11 @@ describe('following a saga', () => {
     });
     expect(await follow(server.url)).toEqual(['id-1', 'id-2', 'id-3', 'id-4']);
     expect(resumedFrom).toEqual([undefined, '2', '2', '3']);
-    await server.close();
   });
 
   it('ends where the server has nothing more to tell', async () => {
     const server = await scriptedServer((_, response) => response.writeHead(204).end());
     expect(await follow(server.url)).toEqual([]);
-    await server.close();
   });
 
   it('gives up at once where the server refuses', async () => {
@@ -75,7 +74,6 @@ describe('following a saga', () => {
     const server = await scriptedServer((_, response) => answerJson(response, 404, problem));
     await expect(follow(server.url)).rejects.toThrow(RefusedError);
     expect(server.requests()).toBe(1);
-    await server.close();
   });
 
   it('gives up at once where no server answers the first time, and later once it has been gone for long', async () => {

@@ -1,6 +1,6 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import { connect } from '../client.ts';
-import { answerJson, jumpingClock, scriptedServer } from '../testing/scripted-server.ts';
+import { answerJson, closeServers, jumpingClock, scriptedServer } from '../testing/scripted-server.ts';
 import { inParallel, patientSender } from './patience.ts';
 
 const overloaded = {
@@ -11,6 +11,8 @@ const overloaded = {
   code: 'overloaded',
 };
 const internal = { type: 'x', title: 'Fault', status: 500, detail: 'A fault', code: 'internal' };
+
+afterEach(closeServers);
 
 describe('a patient sender', () => {
   it('waits as long as an overloaded server says, without end', async () => {

@@ -1,7 +1,7 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Sku } from '@recourse/contracts/ids';
 import { connect } from '../client.ts';
-import { answerJson, jumpingClock, scriptedServer } from '../testing/scripted-server.ts';
+import { answerJson, closeServers, jumpingClock, scriptedServer } from '../testing/scripted-server.ts';
 import type { Invoice } from './invoices.ts';
 import { patientSender } from './patience.ts';
 import { type Outcome, placeOrders } from './place.ts';
@@ -37,9 +37,10 @@ const place = async (answer: Parameters<typeof scriptedServer>[0], number = '536
     onOutcome: (outcome) => outcomes.push(outcome),
   });
   await client.close();
-  await server.close();
   return outcomes;
 };
+
+afterEach(closeServers);
 
 describe('placing an invoice', () => {
   it('sends its order under a key that is its number, and waits for the end', async () => {

@@ -2,6 +2,13 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '@recourse/infra/ports/clock';
 
+const running = new Set<() => Promise<void>>();
+
+/** Closes all scripted servers: after each test, so that one that fails leaves none behind. */
+export const closeServers = async (): Promise<void> => {
+  for (const close of running) await close();
+};
+
 /** A server of its own for a test: answers the n-th request (from 0) as told. */
 export const scriptedServer = async (
   answer: (request: IncomingMessage, response: ServerResponse, n: number) => void,
@@ -12,14 +19,17 @@ export const scriptedServer = async (
     n += 1;
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const close = () =>
+    new Promise<void>((closed) => {
+      running.delete(close);
+      server.close(() => closed());
+      server.closeAllConnections();
+    });
+  running.add(close);
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests: () => n,
-    close: () =>
-      new Promise<void>((closed) => {
-        server.close(() => closed());
-        server.closeAllConnections();
-      }),
+    close,
   };
 };
 
