@@ -48,6 +48,8 @@ const start = async (config: Config) => {
     leave(close, config.shutdownMsMax, 1);
   });
   const { startEmbedded } = await import('../embedded.ts');
+  // Under `node --watch` a worker thread would send what it imports among its own messages.
+  delete process.env.WATCH_REPORT_DEPENDENCIES;
   const running = await startEmbedded(config).catch((error: unknown) => {
     throw explained(error, config);
   });
