@@ -1,9 +1,12 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { Summary } from './load/summary.ts';
 import { runRecourse, startRecourse } from './testing/run-recourse.ts';
+
+// Each test runs several processes, and the machine may be busy.
+jest.setTimeout(60_000);
 
 let folder: string;
 let server: Awaited<ReturnType<typeof startRecourse>>;
@@ -147,5 +150,5 @@ describe('a server, by the command line', () => {
     const ledger = await run('ledger');
     expect(ledger).toMatchObject({ code: 0, stderr: '' });
     expect(ledger.stdout).toMatch(/The ledger balances at position \d+\./);
-  }, 60_000);
+  });
 });
