@@ -204,4 +204,42 @@ describe('projections', () => {
     expect(rowsOf('a').rows).toHaveLength(10_000);
     expect(new Set(rowsOf('a').rows.map((row) => row.events))).toEqual(new Set([3]));
   });
+
+  it('see by `get` only rows that are hot, by `find` all, in memory as on disk', () => {
+    type Row = { readonly position: number; readonly correlation: string; readonly ended: number };
+    const seen: string[] = [];
+    const hotRows = projection({
+      name: 'hot',
+      version: 1,
+      tables: {
+        rows: table<Row>({
+          columns: {
+            position: 'integer primary key',
+            correlation: 'text not null',
+            ended: 'integer not null',
+          },
+          key: ['correlation'],
+          hot: ['ended', 0],
+        }),
+      },
+      fold: {
+        OrderCreated: ({ rows }, { position, correlation }) => rows.put({ position, correlation, ended: 0 }),
+        OrderCompleted: ({ rows }, { correlation }) => rows.put({ ...rows.get(correlation)!, ended: 1 }),
+        TimerFired: ({ rows }, { correlation }) => {
+          seen.push(`${correlation} ${rows.get(correlation)?.ended} ${rows.find(correlation)?.ended}`);
+        },
+      },
+    });
+    const begun = [
+      record(1, 'OrderCreated', 'open'),
+      record(2, 'OrderCreated', 'ended'),
+      record(3, 'OrderCompleted', 'ended'),
+    ];
+    const asked = (after: number) =>
+      ['open', 'ended', 'never'].map((it, index) => record(after + 1 + index, 'TimerFired', it));
+    foldAll([hotRows], logOf([...begun, ...asked(3)]));
+    foldAll([hotRows], logOf([...begun, ...asked(3), ...asked(6)]));
+    const expected = ['open 0 0', 'ended undefined 1', 'never undefined undefined'];
+    expect(seen).toEqual([...expected, ...expected]);
+  });
 });

@@ -27,6 +27,9 @@ export const tableSql = (name: string, spec: TableSpec): string => {
 /** Writes rows into one table: a new one whole, a changed one with only the columns that differ. */
 const rowWriter = (db: DatabaseSync, name: string, spec: TableSpec) => {
   const columns = Object.keys(spec.columns);
+  // Where a row lies: by its number, where it has one, else by its key.
+  const number = columns.find((column) => spec.columns[column] === 'integer primary key');
+  const place = number === undefined ? spec.key : [number];
   const json = columns.map((column) => spec.columns[column]!.startsWith('json'));
   const insert = db.prepare(
     `insert or replace into ${name} (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`,
@@ -44,7 +47,7 @@ const rowWriter = (db: DatabaseSync, name: string, spec: TableSpec) => {
     const known = updates.get(id);
     if (known !== undefined) return known;
     const sets = changed.map((index) => `${columns[index]} = ?`).join(', ');
-    const where = spec.key.map((column) => `${column} = ?`).join(' and ');
+    const where = place.map((column) => `${column} = ?`).join(' and ');
     const made = { statement: db.prepare(`update ${name} set ${sets} where ${where}`), indexes: changed };
     updates.set(id, made);
     return made;
@@ -61,8 +64,8 @@ const rowWriter = (db: DatabaseSync, name: string, spec: TableSpec) => {
       if (row[columns[index]!] !== stored[columns[index]!]) changed.push(index);
     if (changed.length === 0) return;
     const { statement, indexes } = updateOf(changed);
-    const key = spec.key.map((column) => row[column] as SQLInputValue);
-    statement.run(...indexes.map((index) => value(row, index)), ...key);
+    const at = place.map((column) => row[column] as SQLInputValue);
+    statement.run(...indexes.map((index) => value(row, index)), ...at);
   };
 };
 

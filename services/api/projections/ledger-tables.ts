@@ -71,7 +71,7 @@ const text = 'text not null';
 const accounts = table<OrderAccount>({
   columns: {
     position: 'integer primary key',
-    orderId: 'text not null unique',
+    orderId: text,
     state: integer,
     currency: text,
     total: integer,
@@ -90,6 +90,7 @@ const accounts = table<OrderAccount>({
     overReturned: integer,
   },
   key: ['orderId'],
+  hot: ['state', orderStates.open],
 });
 
 /** Acts of one kind lie in the order of their accounts, so they grow at the end however random their commands' ids. */

@@ -43,7 +43,8 @@ const emptyAct: Omit<Act, 'account' | 'commandId'> = {
 type Placed = { readonly position: number; readonly correlation: string };
 
 const accountOf = (rows: LedgerRows, orderId: string, position: number): OrderAccount => {
-  const known = rows.accounts.get(orderId);
+  // Something after an order's end is a late answer, or not as it should be: either is rare.
+  const known = rows.accounts.get(orderId) ?? rows.accounts.find(orderId);
   if (known !== undefined) return known;
   const made = { ...emptyAccount, position, orderId };
   rows.accounts.put(made);

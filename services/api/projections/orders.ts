@@ -28,7 +28,7 @@ const goingBack = new Set(['cancellingShipment', 'releasing', 'refunding', 'canc
 const orders = table<OrderRow>({
   columns: {
     position: 'integer primary key',
-    orderId: 'text not null unique',
+    orderId: 'text not null',
     state: 'text not null',
     customerId: 'text',
     currency: 'text not null',
@@ -39,6 +39,7 @@ const orders = table<OrderRow>({
     endedAt: 'integer',
   },
   key: ['orderId'],
+  hot: ['endedAt', null],
   // Each index ends in the position by itself, which is the order of the list.
   indexes: ['(state)', '(customerId) where customerId is not null', '(createdAt)'],
 });
@@ -54,12 +55,10 @@ type Tables = { readonly orders: Rows<OrderRow>; readonly counts: Rows<OrderCoun
 const count = ({ counts }: Tables, state: OrderState, by: number) =>
   counts.put({ state, orders: (counts.get(state)?.orders ?? 0) + by });
 
-const isOpen = ({ state }: OrderRow) => state === 'open' || state === 'cancelling';
-
 /** Changes an order that has not ended; one that has stays as it ended. */
 const change = (tables: Tables, orderId: string, changed: Partial<OrderRow>) => {
   const row = tables.orders.get(orderId);
-  if (row === undefined || !isOpen(row)) return;
+  if (row === undefined) return;
   const { state = row.state, because = row.because } = changed;
   if (state === row.state && because === row.because) return;
   tables.orders.put({ ...row, ...changed });

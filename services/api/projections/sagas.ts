@@ -25,7 +25,7 @@ export type SagaRow = {
 const sagas = table<SagaRow>({
   columns: {
     position: 'integer primary key',
-    sagaId: 'text not null unique',
+    sagaId: 'text not null',
     state: 'text not null',
     because: 'text',
     flags: 'json not null',
@@ -37,6 +37,7 @@ const sagas = table<SagaRow>({
     endedAt: 'integer',
   },
   key: ['sagaId'],
+  hot: ['endedAt', null],
   // Each index ends in the position by itself, which is the order of the list. The last is as small as few are open.
   indexes: ['(state)', '(startedAt)', '(endedAt) where endedAt is null'],
 });
@@ -47,7 +48,7 @@ type Settled = { readonly correlation: string; readonly data: { readonly late?: 
 
 const noteLate = ({ sagas }: { readonly sagas: Rows<SagaRow> }, { correlation, data }: Settled) => {
   if (data.late !== true) return;
-  const row = sagas.get(correlation);
+  const row = sagas.find(correlation);
   if (row !== undefined) sagas.put({ ...row, lateAnswer: 1 });
 };
 
@@ -73,7 +74,7 @@ export const sagasProjection = projection({
       }),
 
     SagaAdvanced: (tables, { correlation, time, data: { state, timers } }) => {
-      const row = tables.sagas.get(correlation);
+      const row = tables.sagas.get(correlation) ?? tables.sagas.find(correlation);
       if (row === undefined) return;
       const { because, flags, outstanding } = state.context;
       const deadline = timers.set.find(({ kind }) => kind === 'deadline');

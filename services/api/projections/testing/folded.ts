@@ -15,10 +15,14 @@ export type Given = { [T in EventType]: readonly [type: T, data: object, stream?
 /** The rows of every table after these events. */
 export const folded = (projection: Projection, ...events: readonly Given[]) => {
   const tables = Object.fromEntries(
-    Object.entries(projection.tables).map(([name, { key }]) => {
+    Object.entries(projection.tables).map(([name, { key, hot }]) => {
       const rows = new Map<string, Record<string, unknown>>();
       const table: Rows<Record<string, unknown>> = {
-        get: (...values: readonly Value[]) => rows.get(values.join('\n')),
+        get: (...values: readonly Value[]) => {
+          const row = rows.get(values.join('\n'));
+          return hot === undefined || row?.[hot[0]] === hot[1] ? row : undefined;
+        },
+        find: (...values: readonly Value[]) => rows.get(values.join('\n')),
         put: (row) => {
           rows.set(key.map((column) => row[column]).join('\n'), row);
         },
