@@ -61,7 +61,6 @@ describe('settings', () => {
     orderDeadlineMs: ['999', '5 min'],
     askDelaysMs: ['1,x', ',', '0', '1,,2', '3600001', Array(21).fill('1').join(',')],
     callMsMax: ['0', '60001'],
-    undoFlagAsks: ['0'],
     gatewayLatencyMs: ['-1', '1.5'],
     carrierLatencyMs: ['fast'],
     slowMs: ['600001'],

@@ -116,19 +116,13 @@ export const settings = {
     default: '1000,2000,5000,10000,20000',
     unit: 'ms',
     sentence:
-      'How long a saga waits for each answer before it asks again; after the last the outcome is unknown.',
+      'After which delays a command is asked again, each in turn, the last one again and again; after five asks that counted the outcome is unknown.',
   }),
   callMsMax: wholeNumber(1, 60_000, {
     variable: 'CALL_MS_MAX',
     default: '5000',
     unit: 'ms',
     sentence: 'The longest that one call to the payment provider or the carrier may take.',
-  }),
-  undoFlagAsks: wholeNumber(1, 1_000, {
-    variable: 'UNDO_FLAG_ASKS',
-    default: '8',
-    unit: 'asks',
-    sentence: 'An undo asked so often without an answer is flagged for a person.',
   }),
   gatewayLatencyMs: wholeNumber(0, 60_000, {
     variable: 'GATEWAY_LATENCY_MS',
