@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StartError } from './errors.ts';
 import type { Clock } from './ports/clock.ts';
@@ -24,15 +24,19 @@ const makeLevels = (folder: string) => {
   mkdirSync(folder);
 };
 
-const makeFolder = (dataDir: string) => {
+const unusable = (folder: string, what: string, error: unknown) =>
+  new StartError(
+    'data-folder-unusable',
+    `DATA_DIR (--data-dir) ${folder} cannot be ${what} (${(error as Error).message}): choose another folder, or make this one writable.`,
+  );
+
+const makeFolder = (folder: string) => {
   try {
-    makeLevels(resolve(dataDir));
-    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+    makeLevels(folder);
+    // The slash asks for a folder: a file of that name answers ENOTDIR.
+    accessSync(join(folder, sep), constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw new StartError(
-      'data-folder-unusable',
-      `cannot use the data folder ${dataDir}: ${(error as Error).message}; make it writable, or choose another with --data-dir or DATA_DIR`,
-    );
+    throw unusable(folder, 'written', error);
   }
 };
 
@@ -53,11 +57,12 @@ const holderOf = (notePath: string): string => {
  * `data-folder-unusable` where it cannot be made or written.
  */
 export const holdFolder = (dataDir: string, who: Holder, clock: Clock = systemClock): Held => {
-  makeFolder(dataDir);
-  const notePath = join(dataDir, 'lock.json');
+  const folder = resolve(dataDir);
+  makeFolder(folder);
+  const notePath = join(folder, 'lock.json');
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(join(dataDir, 'lock.db'), { timeout: 0 });
+    db = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 });
     db.exec('BEGIN EXCLUSIVE');
     const note = { pid: process.pid, ...who, since: new Date(clock.now()).toISOString() };
     writeFileSync(notePath, `${JSON.stringify(note)}\n`);
@@ -66,12 +71,9 @@ export const holdFolder = (dataDir: string, who: Holder, clock: Clock = systemCl
     if ((error as { errcode?: number }).errcode === sqliteBusy)
       throw new StartError(
         'data-folder-held',
-        `the data folder ${dataDir} is held ${holderOf(notePath)}: stop that process, or choose another folder with --data-dir or DATA_DIR`,
+        `the data folder ${folder} is held ${holderOf(notePath)}: stop that process, or choose another folder with --data-dir or DATA_DIR`,
       );
-    throw new StartError(
-      'data-folder-unusable',
-      `cannot lock the data folder ${dataDir}: ${(error as Error).message}; make it writable, or choose another with --data-dir or DATA_DIR`,
-    );
+    throw unusable(folder, 'locked', error);
   }
   const held = db;
   return {

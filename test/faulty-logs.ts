@@ -111,3 +111,12 @@ export const whimsicalLog = (log: EventLog, whims: readonly Whim[]): EventLog =>
     },
   };
 };
+
+/** A log that hands every record of a type to those who follow it as if a newer Recourse had written it. */
+export const newerLog = (log: EventLog, type: string, version: number): EventLog => ({
+  ...log,
+  follow: (after, batchMax, onRecords) =>
+    log.follow(after, batchMax, (records) =>
+      onRecords(records.map((record) => (record.type === type ? { ...record, version } : record))),
+    ),
+});

@@ -31,7 +31,7 @@ import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
 import type { Config } from './config.ts';
 import { putInDemoCatalogue } from './demo-catalogue.ts';
 
-/** What a test puts in the place of the real thing; each port may be wrapped to make a fault happen. */
+/** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
 export type EmbeddedOverrides = {
   readonly clock?: Clock;
   readonly ids?: Ids;
@@ -39,6 +39,11 @@ export type EmbeddedOverrides = {
   wrapLog?(log: EventLog): EventLog;
   wrapGateway?(gateway: PaymentGateway): PaymentGateway;
   wrapCarrier?(carrier: Carrier): Carrier;
+  /**
+   * Called once, with what it cannot go on with (a record of a newer version): nothing is handled any more, and it is
+   * not ready. Who started it should close it, and leave. May be called before `startEmbedded` has resolved.
+   */
+  onFatal?(error: Error): void;
 };
 
 /** A running Recourse: everything in this process. */
@@ -88,8 +93,9 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   let fatal: Error | undefined;
   let stopping = false;
   const stopForGood = (error: Error) => {
+    if (fatal !== undefined) return;
     fatal = error;
-    process.emit('recourse:fatal' as never, error as never);
+    overrides.onFatal?.(error);
   };
 
   const held = holdFolder(dataDir, { host: config.host, port: config.port }, clock);

@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { StartError } from '@recourse/infra/errors';
 import { systemClock } from '@recourse/infra/system';
 import { Command } from 'commander';
 import { type Config, type Environment, type Flags, flagOf, readConfig, settingNames } from '../config.ts';
 import { demoCatalogue } from '../demo-catalogue.ts';
+import type { EmbeddedOverrides } from '../embedded.ts';
 import { settings } from '../settings.ts';
 import { colours, complain, print } from '../terminal.ts';
 import { addSettingOptions, examples, flagsOf } from './options.ts';
@@ -32,7 +31,8 @@ export const startCommand = (environment: Environment): Command =>
     else await start(config);
   });
 
-const start = async (config: Config) => {
+/** Starts everything, says where it is, and leaves by a signal, or with exit code 1 where it cannot go on. */
+export const start = async (config: Config, overrides: EmbeddedOverrides = {}): Promise<void> => {
   if (config.allowUnauthenticated) {
     complain(
       colours.yellow(
@@ -40,17 +40,15 @@ const start = async (config: Config) => {
       ),
     );
   }
-  makeFolder(config.dataDir);
   let close = async () => {};
-  // What the composition cannot go on with: a log written by a newer version, for one.
-  process.on(fatalEvent, (error: Error) => {
+  const onFatal = (error: Error) => {
     complain(`Recourse cannot go on: ${error.message}`);
     leave(close, config.shutdownMsMax, 1);
-  });
+  };
   const { startEmbedded } = await import('../embedded.ts');
   // Under `node --watch` a worker thread would send what it imports among its own messages.
   delete process.env.WATCH_REPORT_DEPENDENCIES;
-  const running = await startEmbedded(config).catch((error: unknown) => {
+  const running = await startEmbedded(config, { ...overrides, onFatal }).catch((error: unknown) => {
     throw explained(error, config);
   });
   close = running.close;
@@ -113,30 +111,6 @@ const leave = (close: () => Promise<void>, shutdownMsMax: number, exitCode: numb
       process.exit(1);
     },
   );
-};
-
-/** Emitted on `process` by the composition. */
-const fatalEvent = 'recourse:fatal' as never;
-
-const makeFolder = (dataDir: string) => {
-  const folder = resolve(dataDir);
-  try {
-    makeMissing(folder);
-    if (!statSync(folder).isDirectory()) throw Object.assign(new Error('no folder'), { code: 'ENOTDIR' });
-    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw new StartError(
-      'data-folder',
-      `DATA_DIR (--data-dir) ${folder} cannot be written (${codeOf(error)}): choose another folder, or make this one writable.`,
-    );
-  }
-};
-
-/** One folder after the other: where a folder can never be made (in /proc), `recursive: true` tries for ever. */
-const makeMissing = (folder: string): void => {
-  if (existsSync(folder)) return;
-  makeMissing(dirname(folder));
-  mkdirSync(folder);
 };
 
 const codeOf = (error: unknown): string =>

@@ -31,27 +31,42 @@ export const runRecourse = (args: readonly string[], environment: Environment = 
     child.on('close', (code) => resolve({ code, ...output }));
   });
 
+/** A server in a process of its own. */
+export type Running = {
+  readonly url: string;
+  /** What it has written so far: on stdout, and on stderr. */
+  said(): string;
+  complained(): string;
+  /** Its exit code, once it has ended. */
+  readonly ended: Promise<number | null>;
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+};
+
 /** Starts `recourse start` on a free port; resolves once it says where it listens. Rejects when it ends before. */
-export const startRecourse = (dataDir: string, environment: Environment = {}) =>
-  new Promise<{ url: string; said: () => string; stop: (signal?: NodeJS.Signals) => Promise<number | null> }>(
-    (resolve, reject) => {
-      const child = spawnRecourse(['start', '--port', '0', '--data-dir', dataDir], environment);
-      let said = '';
-      let errors = '';
-      const ended = new Promise<number | null>((done) => child.on('close', done));
-      child.stderr.on('data', (chunk) => {
-        errors += String(chunk);
-      });
-      child.stdout.on('data', (chunk) => {
-        said += String(chunk);
-        const url = /listens on (\S+)[\s\S]*Try:\n[\s\S]*\n/.exec(said)?.[1];
-        if (url === undefined) return;
-        const stop = (signal: NodeJS.Signals = 'SIGTERM') => {
-          child.kill(signal);
-          return ended;
-        };
-        resolve({ url, said: () => said, stop });
-      });
-      void ended.then((code) => reject(new Error(`it ended with ${code} before it listened: ${errors}`)));
-    },
-  );
+export const startRecourse = (dataDir: string, environment: Environment = {}): Promise<Running> =>
+  listening(spawnRecourse(['start', '--port', '0', '--data-dir', dataDir], environment));
+
+/** Runs a module that starts a server with faults of its own; else as `startRecourse`. */
+export const startModule = (path: string): Promise<Running> =>
+  listening(spawn(process.execPath, [path], { stdio: ['ignore', 'pipe', 'pipe'] }));
+
+const listening = (child: ReturnType<typeof spawnRecourse>) =>
+  new Promise<Running>((resolve, reject) => {
+    let said = '';
+    let complained = '';
+    const ended = new Promise<number | null>((done) => child.on('close', done));
+    child.stderr.on('data', (chunk) => {
+      complained += String(chunk);
+    });
+    child.stdout.on('data', (chunk) => {
+      said += String(chunk);
+      const url = /listens on (\S+)[\s\S]*Try:\n[\s\S]*\n/.exec(said)?.[1];
+      if (url === undefined) return;
+      const stop = (signal: NodeJS.Signals = 'SIGTERM') => {
+        child.kill(signal);
+        return ended;
+      };
+      resolve({ url, said: () => said, complained: () => complained, ended, stop });
+    });
+    void ended.then((code) => reject(new Error(`it ended with ${code} before it listened: ${complained}`)));
+  });
