@@ -1,5 +1,8 @@
 import type { ReceiptId, Sku } from '@recourse/contracts/ids';
+import { receiptStream } from '@recourse/contracts/streams';
 import { uuidV5 } from '@recourse/infra/event-id';
+import { type EventLog, noStream } from '@recourse/infra/ports/event-log';
+import type { InventoryService } from '@recourse/inventory/service';
 
 /** What a new data folder begins with, so that the first order can be placed at once. */
 
@@ -35,12 +38,26 @@ export const demoCatalogue: readonly DemoArticle[] = [
 const namespace = '6f2c8f0e-6f0b-5a4e-9a55-0c3d1f3f7b11';
 
 /** The receipt by which an article comes in: the same each time, so that a crash half-way does no harm. */
-export const demoReceiptId = (sku: Sku): ReceiptId => uuidV5(namespace, `demo-catalogue:${sku}`) as ReceiptId;
+const demoReceiptId = (sku: Sku): ReceiptId => uuidV5(namespace, `demo-catalogue:${sku}`) as ReceiptId;
 
-/** Takes goods in, as the inventory service does; a receipt that has been taken in changes nothing. */
-export type Receive = (receiptId: ReceiptId, sku: Sku, quantity: number) => Promise<unknown>;
-
-/** Puts the demo catalogue into stock. Rejects as `receive` does; calling again goes on where that stopped. */
-export const putInDemoCatalogue = async (receive: Receive): Promise<void> => {
-  await Promise.all(demoCatalogue.map(({ sku, quantity }) => receive(demoReceiptId(sku), sku, quantity)));
+/**
+ * Puts the demo catalogue into the stock of a new log, or goes on where an earlier start broke off; any other log
+ * stays as it is. The first article comes in before the others and the last after them: so it has begun once the
+ * first one's receipt has, and is done once the last one is known. Rejects as `receive` does.
+ */
+export const putInDemoCatalogue = async (
+  log: EventLog,
+  inventory: Pick<InventoryService, 'receive' | 'isKnown'>,
+): Promise<void> => {
+  const [first, ...others] = demoCatalogue;
+  const last = others.pop()!;
+  if ((await log.head()) > 0) {
+    const begun = (await log.headOf(receiptStream(demoReceiptId(first!.sku)))) !== noStream;
+    if (!begun || (await inventory.isKnown(last.sku))) return;
+  }
+  const putIn = ({ sku, quantity }: DemoArticle) =>
+    inventory.receive({ receiptId: demoReceiptId(sku), sku, quantity });
+  await putIn(first!);
+  await Promise.all(others.map(putIn));
+  await putIn(last);
 };

@@ -159,9 +159,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   closing.push(() => timerStore.close());
   const timers = timersService({ log, clock, store: timerStore, logger });
 
-  if (isNew && config.demoStock) {
-    await putInDemoCatalogue((receiptId, sku, quantity) => inventory.receive({ receiptId, sku, quantity }));
-  }
+  if (config.demoStock) await putInDemoCatalogue(log, inventory);
 
   const broker = await openEmbeddedBroker({
     log,
