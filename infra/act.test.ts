@@ -62,11 +62,11 @@ describe('three moves', () => {
     ));
 
   for (const [how, port] of [
-    ['rejects', () => Promise.reject(new Error('no route'))],
+    ['rejects', () => Promise.reject(Object.assign(new Error('no route'), { code: 'EHOSTUNREACH' }))],
     [
       'throws',
       () => {
-        throw new Error('no route');
+        throw Object.assign(new Error('no route'), { code: 'EHOSTUNREACH' });
       },
     ],
   ] as const)
@@ -76,9 +76,19 @@ describe('three moves', () => {
         async (act, room, lines) => {
           expect(await act()).toBe('no-answer');
           expect(await room.types('shipping')).toEqual(['ShipmentCancellationStarted']);
-          expect(lines).toMatchObject([{ level: 40, orderId, err: { message: 'no route' } }]);
+          expect(lines).toMatchObject([{ level: 40, orderId, reason: 'no route', code: 'EHOSTUNREACH' }]);
+          expect(JSON.stringify(lines)).not.toContain('    at ');
         },
       ));
+
+  it('says why where what was thrown is no error', () =>
+    inRoom(
+      (attempt) => attempt(() => Promise.reject(null)),
+      async (act, _room, lines) => {
+        expect(await act()).toBe('no-answer');
+        expect(lines).toMatchObject([{ reason: 'the call failed' }]);
+      },
+    ));
 
   it('takes what fails on this side of the call for what it is', () =>
     inRoom(

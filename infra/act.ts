@@ -72,16 +72,23 @@ export const threeMoves =
         outcome = await moves.perform(act, orderId, attempt);
       } catch (error) {
         if (!(error instanceof NoOutcomeError)) throw error;
-        logger.warn(
-          { orderId, command: asked.type, commandId: asked.id, err: error.cause ?? error },
-          'no outcome: the call may have happened or not; it is repeated when the command is asked again',
-        );
+        warn(logger, { orderId, command: asked.type, commandId: asked.id }, error.cause ?? error);
         return 'no-answer';
       }
       await store.handle(orderId, outcome, asked.id);
     }
     throw new Error(`${asked.type} ${asked.id}: still asks for calls after ${actsMax}`);
   };
+
+/** Says why in one line: while a provider is down there is one for each ask. The error itself is for `debug`. */
+const warn = (logger: Logger, call: Record<string, string>, error: unknown) => {
+  const { message = String(error), code } = error as { message?: string; code?: unknown };
+  logger.warn(
+    { ...call, reason: message, ...(code !== undefined && { code }) },
+    'no outcome: the call may have happened or not; it is repeated when the command is asked again',
+  );
+  logger.debug({ ...call, err: error }, 'the call that had no outcome');
+};
 
 const boundedAttempt =
   (clock: Clock, msMax: number): Attempt =>
