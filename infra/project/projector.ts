@@ -184,6 +184,8 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
         },
       });
       worker.on('message', (message: FromProjector) => {
+        // Under `node --watch` the runtime says through the same port what the thread imports.
+        if (!('kind' in message)) return;
         if (!ready) {
           ready = true;
           alive = true;

@@ -46,8 +46,6 @@ export const start = async (config: Config, overrides: EmbeddedOverrides = {}): 
     leave(close, config.shutdownMsMax, 1);
   };
   const { startEmbedded } = await import('../embedded.ts');
-  // Under `node --watch` a worker thread would send what it imports among its own messages.
-  delete process.env.WATCH_REPORT_DEPENDENCIES;
   const running = await startEmbedded(config, { ...overrides, onFatal }).catch((error: unknown) => {
     throw explained(error, config);
   });
