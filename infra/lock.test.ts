@@ -1,6 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -48,10 +57,39 @@ describe('a data folder', () => {
   it('is made where it does not exist, and held until it is released', () => {
     const held = holdFolder(folder, who);
     expect(failureOf(() => holdFolder(folder, who))).toMatchObject({ code: 'data-folder-held' });
+    writeFileSync(join(folder, 'log.db'), '');
     held.release();
     held.release();
     expect(existsSync(join(folder, 'lock.json'))).toBe(false);
+    expect(existsSync(join(folder, 'log.db'))).toBe(true);
     holdFolder(folder, who).release();
+  });
+
+  it('is gone again once it is released, with those above it, where all were made and nothing came in', () => {
+    const held = holdFolder(folder, who);
+    const beside = join(parent, 'some', 'other');
+    mkdirSync(beside);
+    held.release();
+    expect(existsSync(folder)).toBe(false);
+    expect(existsSync(beside)).toBe(true);
+    rmdirSync(beside);
+    holdFolder(folder, who).release();
+    expect(existsSync(join(parent, 'some'))).toBe(true);
+    rmdirSync(join(parent, 'some'));
+    holdFolder(folder, who).release();
+    expect(readdirSync(parent)).toEqual([]);
+  });
+
+  it('stays where it was there before, and is not released twice', () => {
+    mkdirSync(folder, { recursive: true });
+    const held = holdFolder(folder, who);
+    held.release();
+    expect(readdirSync(folder)).toEqual(['lock.db']);
+    rmSync(folder, { recursive: true });
+    const again = holdFolder(folder, who);
+    held.release();
+    expect(failureOf(() => holdFolder(folder, who))).toMatchObject({ code: 'data-folder-held' });
+    again.release();
   });
 
   it('is refused to a second process, which is told who holds it', async () => {

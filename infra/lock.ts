@@ -1,4 +1,15 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StartError } from './errors.ts';
@@ -15,13 +26,14 @@ export type Held = { release(): void };
 const sqliteBusy = 5;
 
 /**
- * Makes a folder and those above it. Level by level: `mkdirSync` with `recursive` never returns where a parent exists
- * that takes no folders and says ENOENT, as those of /proc do.
+ * Makes a folder and those above it; answers those made, outermost first. Level by level: `mkdirSync` with `recursive`
+ * never returns where a parent exists that takes no folders and says ENOENT, as those of /proc do.
  */
-const makeLevels = (folder: string) => {
-  if (existsSync(folder)) return;
-  makeLevels(dirname(folder));
+const makeLevels = (folder: string): string[] => {
+  if (existsSync(folder)) return [];
+  const above = makeLevels(dirname(folder));
   mkdirSync(folder);
+  return [...above, folder];
 };
 
 const unusable = (folder: string, what: string, error: unknown) =>
@@ -30,11 +42,13 @@ const unusable = (folder: string, what: string, error: unknown) =>
     `DATA_DIR (--data-dir) ${folder} cannot be ${what} (${(error as Error).message}): choose another folder, or make this one writable.`,
   );
 
-const makeFolder = (folder: string) => {
+/** Makes the folder where it does not exist, and sees that it can be used; answers the folders made. */
+const makeFolder = (folder: string): string[] => {
   try {
-    makeLevels(folder);
+    const made = makeLevels(folder);
     // The slash asks for a folder: a file of that name answers ENOTDIR.
     accessSync(join(folder, sep), constants.R_OK | constants.W_OK | constants.X_OK);
+    return made;
   } catch (error) {
     throw unusable(folder, 'written', error);
   }
@@ -50,37 +64,72 @@ const holderOf = (notePath: string): string => {
   }
 };
 
+/** Which file stands at a path now, if any. */
+const fileAt = (path: string) => statSync(path, { throwIfNoEntry: false })?.ino;
+
+/** Takes the lock; undefined where another process has it. */
+const lockAt = (path: string): DatabaseSync | undefined => {
+  const db = new DatabaseSync(path, { timeout: 0 });
+  const opened = fileAt(path);
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+    // Who held it may just have removed the file (see `release`), and another process may hold the next one.
+    if (opened !== undefined && fileAt(path) === opened) return db;
+    db.close();
+  } catch (error) {
+    db.close();
+    if ((error as { errcode?: number }).errcode !== sqliteBusy) throw error;
+  }
+  return undefined;
+};
+
+/** Removes what this system and whatever else came into a folder let be removed. */
+const tidy = (...removals: (() => void)[]) => {
+  try {
+    for (const remove of removals) remove();
+  } catch {
+    // It may stay: it is in nobody's way.
+  }
+};
+
 /**
  * Takes a data folder for this process alone, making it where it does not exist. The lock is an exclusive transaction
  * that stays open on `lock.db`, so the operating system ends it with the process; `lock.json` beside it only tells
- * people who holds it. Throws a `StartError`: `data-folder-held` where another process has it,
- * `data-folder-unusable` where it cannot be made or written.
+ * people who holds it. Folders that were made here, and into which nothing came, are removed by `release`. Throws a
+ * `StartError`: `data-folder-held` where another process has it, `data-folder-unusable` where it cannot be made,
+ * written or locked.
  */
 export const holdFolder = (dataDir: string, who: Holder, clock: Clock = systemClock): Held => {
   const folder = resolve(dataDir);
-  makeFolder(folder);
+  const made = makeFolder(folder);
+  const lockPath = join(folder, 'lock.db');
   const notePath = join(folder, 'lock.json');
-  let db: DatabaseSync | undefined;
+  const unmake = made.toReversed().map((each) => () => rmdirSync(each));
+  let held: DatabaseSync | undefined;
+
+  const release = () => {
+    if (!held?.isOpen) return;
+    rmSync(notePath, { force: true });
+    const isEmpty = made.length > 0 && readdirSync(folder).every((name) => name.startsWith('lock.db'));
+    // While it is held: after that the file may be another process's lock.
+    if (isEmpty) tidy(() => rmSync(lockPath));
+    held.close();
+    if (isEmpty) tidy(...unmake);
+  };
+
   try {
-    db = new DatabaseSync(join(folder, 'lock.db'), { timeout: 0 });
-    db.exec('BEGIN EXCLUSIVE');
+    held = lockAt(lockPath);
     const note = { pid: process.pid, ...who, since: new Date(clock.now()).toISOString() };
-    writeFileSync(notePath, `${JSON.stringify(note)}\n`);
+    if (held !== undefined) writeFileSync(notePath, `${JSON.stringify(note)}\n`);
   } catch (error) {
-    db?.close();
-    if ((error as { errcode?: number }).errcode === sqliteBusy)
-      throw new StartError(
-        'data-folder-held',
-        `the data folder ${folder} is held ${holderOf(notePath)}: stop that process, or choose another folder with --data-dir or DATA_DIR`,
-      );
+    release();
+    tidy(...unmake);
     throw unusable(folder, 'locked', error);
   }
-  const held = db;
-  return {
-    release: () => {
-      if (!held.isOpen) return;
-      rmSync(notePath, { force: true });
-      held.close();
-    },
-  };
+  if (held === undefined)
+    throw new StartError(
+      'data-folder-held',
+      `the data folder ${folder} is held ${holderOf(notePath)}: stop that process, or choose another folder with --data-dir or DATA_DIR`,
+    );
+  return { release };
 };

@@ -1,5 +1,5 @@
 import type { OrderId } from '@recourse/contracts/ids';
-import { addressee } from '@recourse/contracts/registry';
+import { addressee, type Topic } from '@recourse/contracts/registry';
 import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
 import { ConflictError } from '@recourse/infra/errors';
 import { stamp } from '@recourse/infra/event-id';
@@ -109,10 +109,20 @@ const asks = (type: string) => type === 'TimerFired' || type === 'RetryRequested
 
 const commandOf = (record: RecordedEvent) => (record.data as { commandId?: string }).commandId;
 
+/** Whose stream an input comes from: each topic of events carries those of one category of streams. */
+const categoryOf = {
+  'order.events': 'order',
+  'payment.events': 'payment',
+  'inventory.events': 'inventory',
+  'shipping.events': 'shipping',
+  'saga.inputs': 'saga-input',
+  'saga.events': 'saga',
+} as const satisfies Partial<Record<Topic, OrderCategory>>;
+
 const inputOf = (message: Extract<Message, { kind: 'event' }>): SagaInput => ({
   id: message.id,
   type: message.type,
-  category: message.stream.slice(0, -(message.key.length + 1)) as OrderCategory,
+  category: categoryOf[message.topic as keyof typeof categoryOf],
   revision: message.revision,
   data: message.data,
 });

@@ -38,7 +38,7 @@ export const appendIntake = (reader: RecordReader) => {
         );
       return events.map((event) => {
         typeOf(event.type);
-        const text: string | undefined = JSON.stringify(event.data);
+        const text: string | undefined = event.json ?? JSON.stringify(event.data);
         const ids = [event.id, event.correlation, event.causation];
         if (text === undefined || ids.some((id) => typeof id !== 'string'))
           throw new TypeError(`${stream}: a ${event.type} needs an id, a correlation, a causation and data`);

@@ -9,6 +9,8 @@ export type NewEvent<T extends EventType = EventType> = DomainEvent<T> & {
   readonly correlation: string;
   /** The id of the message or request that caused it. */
   readonly causation: string;
+  /** Its data as JSON, where its maker has it already. */
+  readonly json?: string;
 };
 
 /** An event as the log holds it. */

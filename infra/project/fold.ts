@@ -82,7 +82,10 @@ export const runProjection = (
 
 /** All projections over one log, folded together: each record is read and parsed once. */
 export type Folding = {
-  /** Folds the next batch. False where there is nothing that could be folded now. Throws where the log cannot be read. */
+  /**
+   * Folds the next batch. True where that was a full one, so that there may be more at once; else it pays to wait until
+   * more has come, because each batch is a transaction for each projection. Throws where the log cannot be read.
+   */
   step(): boolean;
   /** Folds until `name` has reached the log's head as it is now; returns where it is. Throws where it cannot. */
   catchUp(name: string): Place;
@@ -105,10 +108,11 @@ export const openFolding = (
   const step = (): boolean => {
     const going = running.filter((it) => it.status().state === 'running');
     if (going.length === 0) return false;
-    const stretch = source.read(Math.min(...going.map(positionOf)), batchRecordsMax, wanted);
+    const after = Math.min(...going.map(positionOf));
+    const stretch = source.read(after, batchRecordsMax, wanted);
     if (stretch === undefined) return false;
     for (const it of going) it.take(stretch);
-    return true;
+    return stretch.place.position - after >= batchRecordsMax;
   };
 
   const retry = () => {
@@ -124,7 +128,10 @@ export const openFolding = (
       if (one === undefined) throw new Error(`there is no projection ${name}`);
       const head = source.head();
       retry();
-      while (positionOf(one) < head && one.status().state === 'running') if (!step()) break;
+      for (let before = -1; positionOf(one) < head && positionOf(one) > before; ) {
+        before = positionOf(one);
+        step();
+      }
       const { state, error } = one.status();
       if (state !== 'running') throw new Error(`projection ${name} is ${state}: ${error?.message}`);
       return one.file.checkpoint();
