@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,6 +100,7 @@ describe('a server, by the command line', () => {
     const { port } = new URL(server.url);
     const samePort = await runRecourse(['start', '--port', port, '--data-dir', join(folder, 'other')]);
     expect(samePort.code).toBe(1);
+    expect(existsSync(join(folder, 'other'))).toBe(false);
     expect(samePort.stderr).toMatch(new RegExp(`PORT \\(--port\\) ${port} on 127\\.0\\.0\\.1 is in use`));
     const sameFolder = await runRecourse(['start', '--port', '0', '--data-dir', join(folder, 'data')]);
     expect(sameFolder.code).toBe(1);
