@@ -167,7 +167,7 @@ export const Saga = z
       .nullable(),
     deadline: Time.nullable(),
     stuck: z.boolean(),
-    /** Why a person should look: `deadline`, `asked-often`, `late-answer`, `dead-letter`. */
+    /** Why a person should look: `deadline`, `asked-often`, `late-answer`, `overdue`, `dead-letter`. */
     flags: z.array(z.string()),
     steps: z.array(SagaStep),
     /** What the chart could hear next, and the state it would lead to. */
@@ -183,6 +183,7 @@ export const SagaSummary = z
     state: SagaState,
     because: z.string().nullable(),
     stuck: z.boolean(),
+    /** As in `Saga`: `deadline`, `asked-often`, `late-answer`, `overdue`, `dead-letter`. */
     flags: z.array(z.string()),
     waitsFor: z.string().nullable(),
     startedAt: Time,
