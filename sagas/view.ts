@@ -87,7 +87,7 @@ const deadlineOf = (advances: SagaSources['advances']): number | undefined => {
 };
 
 /** What the chart can hear in a state, and where each would lead; the chart's own timers under their wire name. */
-export const nextOf = (value: string): Saga['next'] => {
+const nextOf = (value: string): Saga['next'] => {
   const snapshot = orderSagaV1.resolveState({ value: value as never, context: { sequence: {} } });
   const seen = new Map<string, Saga['next'][number]>();
   for (const { eventType, target } of getNextTransitions(snapshot)) {

@@ -38,7 +38,7 @@ export type Shop = {
 };
 
 /** An HTTP answer whose body has been read. */
-export type Answer = {
+type Answer = {
   readonly status: number;
   readonly headers: Headers;
   readonly body: Order &

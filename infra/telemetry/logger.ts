@@ -36,7 +36,7 @@ const bindingPaths = [...personal].flatMap((name) => [name, `*.${name}`, `*.*.${
 const depthMax = 8;
 
 /** A copy without personal data. Of an error: its name, message, stack and code, and its own fields likewise. */
-export const withoutPersonal = (value: unknown, depth = 0): unknown => {
+const withoutPersonal = (value: unknown, depth = 0): unknown => {
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= depthMax) return '[deep]';
   if (Array.isArray(value)) return value.map((item) => withoutPersonal(item, depth + 1));

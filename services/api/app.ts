@@ -32,7 +32,7 @@ export const createApi = (deps: ApiDeps): Express => {
 };
 
 /** Every call of the API, the hot one first. */
-export const routesOf = (context: Context): readonly Route[] => [
+const routesOf = (context: Context): readonly Route[] => [
   ...orderRoutes(context),
   ...sagaRoutes(context),
   ...inventoryRoutes(context),

@@ -5,7 +5,7 @@ import { type FieldError, ProblemError } from './problem.ts';
 const keyCharactersMax = 64;
 
 /** A path as a reader writes it: `lines[0].quantity`; the whole body is the empty path. */
-export const formatPath = (path: readonly PropertyKey[]): string =>
+const formatPath = (path: readonly PropertyKey[]): string =>
   path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`;
     const key = String(part).slice(0, keyCharactersMax);
@@ -13,7 +13,7 @@ export const formatPath = (path: readonly PropertyKey[]): string =>
   }, '');
 
 /** What zod found, one entry a field; an unknown field is named itself, not the object that holds it. */
-export const fieldErrors = (error: z.ZodError): FieldError[] =>
+const fieldErrors = (error: z.ZodError): FieldError[] =>
   error.issues.flatMap((issue) =>
     issue.code === 'unrecognized_keys'
       ? issue.keys.map((key) => ({ path: formatPath([...issue.path, key]), message: 'is not a known field' }))

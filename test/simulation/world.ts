@@ -32,7 +32,7 @@ export const randomFrom = (seed: number): Random => {
 };
 
 /** How often what goes wrong, as shares of calls. */
-export type Faults = {
+type Faults = {
   /** A call outside is not made, or made and its answer lost, or made and never answered. */
   readonly calls: number;
   /** An append is refused, or done and its answer lost. */

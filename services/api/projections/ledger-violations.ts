@@ -30,7 +30,7 @@ export type ViolationCode =
   | 'more-violations';
 
 /** The most violations that a ledger lists. */
-export const violationsListedMax = 1_000;
+const violationsListedMax = 1_000;
 
 /** Collects violations, and counts those beyond the most that are listed. */
 export const violationList = () => {

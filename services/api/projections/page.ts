@@ -5,10 +5,10 @@ import { ProblemError } from '../problem.ts';
 /** Pages of a list, newest first: a cursor is the position of the last item, so a page stays where it was. */
 
 /** Writes the cursor after an item. */
-export const formatCursor = (position: number): string => Buffer.from(`p${position}`).toString('base64url');
+const formatCursor = (position: number): string => Buffer.from(`p${position}`).toString('base64url');
 
 /** Reads a cursor. Throws a `ProblemError` where it is not one of ours. */
-export const parseCursor = (cursor: string): number => {
+const parseCursor = (cursor: string): number => {
   const text = Buffer.from(cursor, 'base64url').toString();
   const position = /^p\d{1,16}$/.test(text) ? Number(text.slice(1)) : Number.NaN;
   if (Number.isSafeInteger(position) && formatCursor(position) === cursor) return position;

@@ -9,7 +9,7 @@ import { StartError } from '@recourse/infra/errors';
 import { CsvError, type Info, parse } from 'csv-parse';
 
 /** The columns that orders are made of; others may stand in the file. */
-export const columns = ['InvoiceNo', 'StockCode', 'Quantity', 'UnitPrice', 'CustomerID', 'Country'] as const;
+const columns = ['InvoiceNo', 'StockCode', 'Quantity', 'UnitPrice', 'CustomerID', 'Country'] as const;
 
 /** The column of a row. */
 export type Column = (typeof columns)[number];
@@ -18,7 +18,7 @@ export type Column = (typeof columns)[number];
 export type Row = { readonly line: number; readonly fields: Readonly<Record<Column, string>> | undefined };
 
 /** The most rows that one file may have: they are held in memory, at some 100 bytes each, before any is sent. */
-export const rowsMax = 5_000_000;
+const rowsMax = 5_000_000;
 
 const recordBytesMax = 1_048_576;
 

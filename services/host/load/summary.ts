@@ -165,8 +165,8 @@ export const summaryLines = (it: Summary, ledger: Ledger): string[] => {
 };
 
 /** Why an invoice is refused before it is sent. */
-export const noRowsLeft = 'no-rows-left';
-export const tooManyLines = 'too-many-lines';
+const noRowsLeft = 'no-rows-left';
+const tooManyLines = 'too-many-lines';
 
 /** The outcomes of the invoices that are not sent. */
 export const unsendable = ({ emptied, invoices }: Invoices): Outcome[] => [
