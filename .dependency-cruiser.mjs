@@ -55,12 +55,16 @@ export default {
     },
     {
       name: 'nothing-that-is-not-declared',
+      comment: 'What is only there because something else needs it may be gone with the next install.',
       severity: 'error',
       from: {},
-      to: {
-        dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'unknown', 'undetermined'],
-        couldNotResolve: true,
-      },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown'] },
+    },
+    {
+      name: 'nothing-that-is-not-there',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
     },
   ],
   options: {
