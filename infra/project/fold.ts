@@ -83,10 +83,10 @@ export const runProjection = (
 /** All projections over one log, folded together: each record is read and parsed once. */
 export type Folding = {
   /**
-   * Folds the next batch. True where that was a full one, so that there may be more at once; else it pays to wait until
-   * more has come, because each batch is a transaction for each projection. Throws where the log cannot be read.
+   * Folds the next batch; returns over how many positions of the log, 0 where there is nothing that could be folded
+   * now. Throws where the log cannot be read.
    */
-  step(): boolean;
+  step(): number;
   /** Folds until `name` has reached the log's head as it is now; returns where it is. Throws where it cannot. */
   catchUp(name: string): Place;
   /** Lets projections that wait (their files could not be written) try again. */
@@ -105,14 +105,14 @@ export const openFolding = (
   const wanted = new Set(projections.flatMap(({ fold }) => Object.keys(fold)));
   const positionOf = (it: RunningProjection) => it.file.checkpoint().position;
 
-  const step = (): boolean => {
+  const step = (): number => {
     const going = running.filter((it) => it.status().state === 'running');
-    if (going.length === 0) return false;
+    if (going.length === 0) return 0;
     const after = Math.min(...going.map(positionOf));
     const stretch = source.read(after, batchRecordsMax, wanted);
-    if (stretch === undefined) return false;
+    if (stretch === undefined) return 0;
     for (const it of going) it.take(stretch);
-    return stretch.place.position - after >= batchRecordsMax;
+    return stretch.place.position - after;
   };
 
   const retry = () => {
@@ -128,10 +128,7 @@ export const openFolding = (
       if (one === undefined) throw new Error(`there is no projection ${name}`);
       const head = source.head();
       retry();
-      for (let before = -1; positionOf(one) < head && positionOf(one) > before; ) {
-        before = positionOf(one);
-        step();
-      }
+      while (positionOf(one) < head && one.status().state === 'running') if (step() === 0) break;
       const { state, error } = one.status();
       if (state !== 'running') throw new Error(`projection ${name} is ${state}: ${error?.message}`);
       return one.file.checkpoint();

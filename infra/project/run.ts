@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { assertNever } from '../assert-never.ts';
 import { openSqliteLogReader } from '../log/reader.ts';
 import { systemClock } from '../system.ts';
-import { type Folding, openFolding } from './fold.ts';
+import { batchRecordsMax, type Folding, openFolding } from './fold.ts';
 import type { Projection } from './projection.ts';
 import type { FromProjector, ProjectorSetup, ToProjector } from './protocol.ts';
 
@@ -51,7 +51,8 @@ export const runProjector = (
   const foldOn = () => {
     if (closed) return;
     try {
-      folds = folding.step();
+      // A batch that is not full is the last for now: each costs a transaction a projection, so let more come first.
+      folds = folding.step() >= batchRecordsMax;
       failed = '';
     } catch (error) {
       // The log cannot be read: said once, and tried again.
