@@ -119,6 +119,18 @@ describe('the orchestrator', () => {
     expect((await last()).state.context.outstanding).toEqual({ commandId, type: 'ProcessPayment', asks: 1 });
   });
 
+  it('counts the asks of a refund that has yet to learn what became of the charge', async () => {
+    const { group, commandId } = await startedSaga();
+    await append('payment', started(commandId));
+    for (const it of await append('order', { type: 'OrderCancellationRequested', data: {} }))
+      await group.handle(it);
+    for (let asks = 1; asks <= 3; asks += 1) {
+      for (const it of await dueNow()) await group.handle(it);
+      expect((await last()).commands.map(({ type }) => type)).toEqual(['RefundPayment']);
+      expect((await last()).state.context.outstanding).toMatchObject({ type: 'RefundPayment', asks });
+    }
+  });
+
   it('takes the outcome as unknown once every ask was used up, and never before', async () => {
     const { group, commandId } = await startedSaga();
     await append('payment', started(commandId));

@@ -1,3 +1,4 @@
+import type { Outstanding } from '@recourse/contracts/events';
 import type { OrderId } from '@recourse/contracts/ids';
 import { addressee, type Topic } from '@recourse/contracts/registry';
 import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
@@ -19,6 +20,9 @@ import {
 /** A saga in memory: what OrderCreated said, where it stands, and the revision of its stream. */
 type Known = { readonly facts: OrderFacts; readonly state: SagaState; readonly revision: number };
 
+/** Lines of orders kept in memory with their sagas: an order may have a thousand. */
+const cachedLinesMax = 250_000;
+
 /** How often an input is heard anew after a conflict before its message is tried again as a whole. */
 const conflictsMax = 10;
 
@@ -35,7 +39,11 @@ export type OrchestratorOptions = {
  * `saga.inputs`; it alone writes `saga-<id>`. Commands travel inside SagaAdvanced.
  */
 export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOptions) => {
-  const cache = new LRUCache<OrderId, Known>({ max: cachedMax });
+  const cache = new LRUCache<OrderId, Known>({
+    max: cachedMax,
+    maxSize: cachedLinesMax,
+    sizeCalculation: ({ facts }) => facts.lines.length,
+  });
 
   const handle = async (message: Message): Promise<void> => {
     if (message.kind !== 'event' || !hears(message.type)) return;
@@ -85,12 +93,7 @@ export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOpt
     for (const record of records) {
       if (hears(record.type)) heard = await hear(orderId, heard, { ...record, category });
     }
-    return {
-      saga: heard,
-      started: records.some(
-        (record) => outstanding !== undefined && commandOf(record) === outstanding.commandId,
-      ),
-    };
+    return { saga: heard, started: outstanding !== undefined && hasBegun(outstanding, records) };
   };
 
   const group: ConsumerGroup = {
@@ -106,6 +109,14 @@ export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOpt
 
 /** Timers and people ask again, after a look into the log. */
 const asks = (type: string) => type === 'TimerFired' || type === 'RetryRequested';
+
+/**
+ * Whether the participant has begun on a command: something in its stream names it. A refund that has to learn first
+ * what became of the charge repeats that call before it writes anything, so there an open charge is the sign.
+ */
+const hasBegun = ({ commandId, type }: Outstanding, records: readonly RecordedEvent[]) =>
+  records.some((record) => commandOf(record) === commandId) ||
+  (type === 'RefundPayment' && records.at(-1)?.type === 'PaymentStarted');
 
 const commandOf = (record: RecordedEvent) => (record.data as { commandId?: string }).commandId;
 

@@ -211,6 +211,19 @@ describe('asking again', () => {
     expect(state.value).toBe('refunding');
   });
 
+  it('asks ever more seldom once a person has been called, until that person has it asked anew', () => {
+    let state = after(...way.refunding);
+    const delays: number[] = [];
+    for (let asks = 0; asks < 15; asks += 1) {
+      const advance = askAgain(state);
+      delays.push(advance.timers.set[0]!.afterMs / 1_000);
+      state = advance.state;
+    }
+    expect(delays).toEqual([2, 5, 10, 20, 20, 20, 20, 20, 40, 80, 160, 320, 600, 600, 600]);
+    const anew = step(orderId, state, input('RetryRequested'), facts, times)!;
+    expect(anew.timers.set[0]!.afterMs).toBe(1_000);
+  });
+
   it('ignores a timer that is not set any more', () => {
     const before = after(...way.paying);
     const state = after(...way.reserving);

@@ -5,7 +5,7 @@ import { registered } from '@recourse/contracts/registry';
 import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
 import { commandId, timerId } from '@recourse/infra/event-id';
 import { type AnyActorScope, createActor } from 'xstate';
-import { orderSagaV1, type SagaAction, type SagaEvent, withFlag } from './machine.ts';
+import { orderSagaV1, type SagaAction, type SagaEvent, undoAsksFlagged, withFlag } from './machine.ts';
 
 /** What the saga knows of its order, from OrderCreated; the state does not repeat it. */
 export type OrderFacts = EventData['OrderCreated'];
@@ -120,7 +120,7 @@ const settle = (
     commands.push({ id, type, ...(version > 1 ? { version } : {}), data: dataOf(type, facts, context) });
     return id;
   };
-  const turn = (asks: number) => times.askDelaysMs[Math.min(asks, times.askDelaysMs.length - 1)]!;
+  const turn = (asks: number) => delayOf(asks, times.askDelaysMs);
 
   for (const action of next.actions) {
     switch (action.type) {
@@ -160,6 +160,16 @@ const settle = (
     set,
     cancelled,
   });
+};
+
+/** Once a person has been called, the waits grow: what nobody answers for days is not asked every 20 seconds. */
+const longestTimesMax = 30;
+
+/** The wait before the next ask, after so many that counted; for ever so many: the longest. */
+const delayOf = (asks: number, delaysMs: readonly number[]): number => {
+  const longest = delaysMs.at(-1)!;
+  if (asks <= undoAsksFlagged || asks === Number.POSITIVE_INFINITY) return delaysMs[asks] ?? longest;
+  return longest * Math.min(2 ** (asks - undoAsksFlagged), longestTimesMax);
 };
 
 const advance = (

@@ -24,7 +24,8 @@ const walBytesKept = 32 * 1024 * 1024;
  * `stream` = owner * 32 + category. An owner is what follows the category in a stream's name, so the streams of one
  * order share one entry in the only index of random keys. Records have no index: each says where the one before it in
  * its stream stands (`before`, a position; 0 for the first), and `heads` where the last one does, so that an append
- * touches the end of the table and little else. Ids that are UUIDs are 16-byte BLOBs, others TEXT; `correlation` is
+ * touches the end of the table and little else; `waymarks` says where every 256th record of a long stream stands, so
+ * that nobody has to walk it all. Ids that are UUIDs are 16-byte BLOBs, others TEXT; `correlation` is
  * NULL where it is the stream's owner.
  */
 const layout = `
@@ -45,6 +46,10 @@ const layout = `
     crc INTEGER NOT NULL,
     before INTEGER NOT NULL
   );
+  CREATE TABLE waymarks (
+    stream INTEGER NOT NULL, revision INTEGER NOT NULL, position INTEGER NOT NULL,
+    PRIMARY KEY (stream, revision)
+  ) WITHOUT ROWID;
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${formatVersion};
 `;

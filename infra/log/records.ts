@@ -1,6 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { registry } from '@recourse/contracts/registry';
-import { UnknownVersionError } from '../errors.ts';
+import { UnavailableError, UnknownVersionError } from '../errors.ts';
 import type { RecordedEvent } from '../ports/event-log.ts';
 import { checksum } from './checksum.ts';
 import { type Packed, packer, unpack } from './names.ts';
@@ -24,6 +24,9 @@ type Row = [
 /** A type as the log knows it: name and version of its schema. */
 export type StoredType = { readonly id: number; readonly name: string; readonly version: number };
 
+/** One in so many records of a stream has a waymark. */
+const waymarkEvery = 256;
+
 /** Whether this build knows a type in that version. */
 const isKnown = ({ name, version }: StoredType): boolean => {
   const known = registry.get(name);
@@ -39,13 +42,18 @@ const withOwner = `SELECT ${columns}, o.name FROM records r LEFT JOIN owners o O
 const damage = (what: string, cause?: unknown) =>
   new Error(`the log is damaged: ${what}; restore it from a backup`, { cause });
 
+/** SQLite's codes for a file that is not what it was: SQLITE_CORRUPT, SQLITE_NOTADB (https://sqlite.org/rescode.html). */
+const damaged = new Set([11, 26]);
+
 /** Runs a read of the file, and says what was read where SQLite finds the file damaged. */
 const reading = <T>(what: string, read: () => T): T => {
   try {
     return read();
   } catch (error) {
-    if ((error as { code?: string }).code !== 'ERR_SQLITE_ERROR') throw error;
-    throw damage(`${what}: ${(error as Error).message}`, error);
+    const { code, errcode, message } = error as Error & { code?: string; errcode?: number };
+    if (code !== 'ERR_SQLITE_ERROR') throw error;
+    if (errcode !== undefined && damaged.has(errcode & 0xff)) throw damage(`${what}: ${message}`, error);
+    throw new UnavailableError(`cannot read ${what}: ${message}`, { cause: error });
   }
 };
 
@@ -61,6 +69,9 @@ export const recordReader = (db: DatabaseSync) => {
   const rowsAfter = prepareRows(`${withOwner} WHERE r.position > ? ORDER BY r.position LIMIT ?`);
   const rowAt = prepareRows(`${withOwner} WHERE r.position = ?`);
   const linkAt = db.prepare('SELECT stream, revision, before FROM records WHERE position = ?');
+  const waymarkFrom = db.prepare(
+    'SELECT revision, position FROM waymarks WHERE stream = ? AND revision >= ? ORDER BY revision LIMIT 1',
+  );
   const typeRows = db.prepare('SELECT id, name, version FROM types');
   const categoryRows = db.prepare('SELECT id, name FROM categories');
   const lastRow = db.prepare('SELECT max(position) AS position FROM records');
@@ -109,11 +120,19 @@ export const recordReader = (db: DatabaseSync) => {
     if (found !== expected) throw damage(`${what} ${expected} is missing`);
   };
 
-  /** Rows of a stream from revision `last` down to `first`: from its head, from each to the one before it. */
+  /** Where to begin to walk down to a revision: at the head of its stream, or at a waymark that is nearer. */
+  const wayTo = (ref: StreamRef, last: number): { revision: number; position: number } => {
+    const head = { revision: headIn(ref), position: lastPositionIn(ref) };
+    if (head.revision - last < waymarkEvery) return head;
+    return (waymarkFrom.get(streamNumber(ref), last) as typeof head | undefined) ?? head;
+  };
+
+  /** Rows of a stream from revision `last` down to `first`: from each to the one before it. */
   const rowsOf = (ref: StreamRef, name: string, first: number, last: number): Row[] => {
     const stream = streamNumber(ref);
-    let position = lastPositionIn(ref);
-    for (let revision = headIn(ref); revision > last; revision -= 1) {
+    const way = wayTo(ref, last);
+    let position = way.position;
+    for (let revision = way.revision; revision > last; revision -= 1) {
       const link = linkAt.get(position) as { stream: number; revision: number; before: number } | undefined;
       expectPlace(`${name} revision`, link?.stream === stream ? link.revision : undefined, revision);
       position = link!.before;
@@ -172,6 +191,7 @@ export const recordReader = (db: DatabaseSync) => {
 /** Writes a record into the transaction at hand; `before` is the position of the one before it in its stream, or 0. */
 export const recordWriter = (db: DatabaseSync) => {
   const insert = db.prepare('INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const mark = db.prepare('INSERT INTO waymarks VALUES (?, ?, ?)');
   const [packId, packCorrelation, packCausation] = [packer(), packer(), packer()];
   return (ref: StreamRef, record: RecordedEvent, typeId: number, data: string, before: number): void => {
     // `get` instead of `run`: there is no result to build, which `run` would do for each record.
@@ -188,6 +208,8 @@ export const recordWriter = (db: DatabaseSync) => {
       checksum(record, data),
       before,
     );
+    if (record.revision > 0 && record.revision % waymarkEvery === 0)
+      mark.get(streamNumber(ref), record.revision, record.position);
   };
 };
 

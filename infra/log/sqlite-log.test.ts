@@ -59,6 +59,22 @@ describe('the embedded event log', () => {
     expect(seen.slice(0, 4)).toEqual(before);
   });
 
+  it('reads anywhere in a long stream, from its head or from the nearest waymark', async () => {
+    const log = logs.open(logs.path(), { recentMax: 2 });
+    const stream = freshStream();
+    for (let from = 0; from < 1_200; from += 300) await log.append(stream, from - 1, someEvents(300));
+    const revisions = async (from: number, max: number, direction: 'forwards' | 'backwards') =>
+      (await log.readStream(stream, { from, max, direction })).map(({ revision }) => revision);
+    for (const from of [0, 1, 254, 255, 256, 257, 511, 512, 600, 1_023, 1_024, 1_025, 1_190, 1_199]) {
+      const forwards = [from, from + 1, from + 2].filter((revision) => revision < 1_200);
+      expect(await revisions(from, 3, 'forwards')).toEqual(forwards);
+      expect(await revisions(from, 3, 'backwards')).toEqual(
+        [from, from - 1, from - 2].filter((revision) => revision >= 0),
+      );
+    }
+    expect(await revisions(0, 2_000, 'forwards')).toEqual(Array.from({ length: 1_200 }, (_, index) => index));
+  });
+
   it('reads from disk exactly what it hands over from memory', async () => {
     const path = logs.path();
     const log = logs.open(path);

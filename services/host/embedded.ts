@@ -233,10 +233,11 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     log,
     close: () => {
       stopping = true;
-      // Who waits is answered before the connections are closed, and those before anything that they need.
+      // Who waits is answered before the connections are closed, and those before anything that they need. The groups
+      // begin nothing more meanwhile.
       closed ??= live
         .close()
-        .then(http.close)
+        .then(() => Promise.all([http.close(), broker.close()]))
         .then(() => closeAll(closing));
       return closed;
     },

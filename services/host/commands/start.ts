@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { StartError } from '@recourse/infra/errors';
-import { systemClock } from '@recourse/infra/system';
+import { foregroundClock, systemClock } from '@recourse/infra/system';
 import { Command } from 'commander';
 import { type Config, type Environment, type Flags, flagOf, readConfig, settingNames } from '../config.ts';
 import { demoCatalogue } from '../demo-catalogue.ts';
@@ -98,7 +98,8 @@ const closeOnSignal = (close: () => Promise<void>, shutdownMsMax: number) => {
 
 /** Closes what can be closed in time, and exits. */
 const leave = (close: () => Promise<void>, shutdownMsMax: number, exitCode: number) => {
-  systemClock.after(shutdownMsMax, () => {
+  // Keeps the process alive until it has closed: what it waits for may hold nothing that does.
+  foregroundClock.after(shutdownMsMax, () => {
     complain(`Not done after ${shutdownMsMax} ms: leaving. What is open goes on at the next start.`);
     process.exit(1);
   });
