@@ -3,19 +3,23 @@ import type { Socket } from 'node:net';
 import { ProblemError, problemAnswer } from './problem.ts';
 
 /** How long a request may take to arrive: its headers, and all of it. How long it is answered does not count. */
-const headersMsMax = 5_000;
-const requestMsMax = 10_000;
+const arrival = { headersMsMax: 5_000, requestMsMax: 10_000, checkEveryMs: 1_000 };
 
 /** How long a connection may be silent between two requests. */
 const keepAliveMs = 65_000;
 
 /**
- * The HTTP server of the API, not listening yet. It bounds how long a request may take to arrive, and answers what is
- * no HTTP with a problem, too.
+ * The HTTP server of the API, not listening yet. It bounds how long a request may take to arrive (looking every
+ * `checkEveryMs`): late headers, and what is no HTTP, are answered with a problem, too; late bodies are cut off.
  */
-export const createApiServer = (answer: RequestListener): Server => {
+export const createApiServer = (answer: RequestListener, limits = arrival): Server => {
   const server = createServer(
-    { headersTimeout: headersMsMax, requestTimeout: requestMsMax, keepAliveTimeout: keepAliveMs },
+    {
+      headersTimeout: limits.headersMsMax,
+      requestTimeout: limits.requestMsMax,
+      connectionsCheckingInterval: limits.checkEveryMs,
+      keepAliveTimeout: keepAliveMs,
+    },
     answer,
   );
   server.on('clientError', refuse);
@@ -29,7 +33,7 @@ const details: Partial<Record<string, string>> = {
 
 /** Answers what Node's parser refuses: it never becomes a request. */
 const refuse = (error: Error & { readonly code?: string }, socket: Socket): void => {
-  // Where an answer has begun, another would be taken for a part of it.
+  // Where one is being answered, this would be taken for its answer, or for a part of it.
   const midAnswer = (socket as Socket & { readonly _httpMessage?: unknown })._httpMessage != null;
   if (!socket.writable || midAnswer) return void socket.destroy();
   const detail = details[error.code ?? ''] ?? 'This is no HTTP request.';
