@@ -9,27 +9,32 @@ import { type LiveOptions, startLive } from './live.ts';
 
 const [a, b] = ['order-a', 'order-b'] as [OrderId, OrderId];
 
+type Fed = [OrderId, EventType, number?];
+
 /** A live follower, fed by hand. */
 const setUp = (options: Partial<LiveOptions> = {}) => {
-  let onRecords: Parameters<EventLog['follow']>[2] = () => {};
+  const followers = new Map<number, Parameters<EventLog['follow']>[2]>();
   const log = {
-    follow: (_after: number, _max: number, hand: typeof onRecords) => {
-      onRecords = hand;
-      return { close: async () => {} };
+    follow: (after: number, _max: number, hand: Parameters<EventLog['follow']>[2]) => {
+      followers.set(after, hand);
+      return { close: async () => void followers.delete(after) };
     },
   } as unknown as EventLog;
   const lines: string[] = [];
   const logger = createLogger({ level: 'debug', pretty: 'json', destination: linesInto(lines) });
   const live = startLive({ log, after: 0, openOrders: 0, clock: systemClock, logger, ...options });
-  let position = 0;
-  const feed = (...records: [OrderId, EventType, number?][]) =>
-    onRecords(
-      records.map(([correlation, type, time = 0]) => {
-        position += 1;
-        return { position, type, correlation, time } as unknown as RecordedEvent;
-      }),
-    );
-  return { live, feed, lines };
+  /** Hands records to the follower that began after a position, the next ones each time. */
+  const feeding = (after: number) => {
+    let position = after;
+    return (...records: Fed[]) =>
+      followers.get(after)?.(
+        records.map(([correlation, type, time = 0]) => {
+          position += 1;
+          return { position, type, correlation, time } as unknown as RecordedEvent;
+        }),
+      );
+  };
+  return { live, feed: feeding(options.head ?? 0), feedPast: feeding(0), followers, lines };
 };
 
 /** A watcher that writes down what it is told. */
@@ -119,6 +124,38 @@ describe('the count of open orders', () => {
     feed([a, 'OrderCreated']);
     live.unexpect(a);
     expect(live.openOrders()).toBe(1);
+  });
+
+  it('knows only what has begun since the start until the past is counted, so that its length refuses nobody', () => {
+    const { live, feed, feedPast, followers } = setUp({ openOrders: 3, head: 4 });
+    expect(live.openOrders()).toBe(0);
+    feedPast([a, 'OrderCompleted'], [b, 'OrderCreated'], ['order-c' as OrderId, 'OrderCancelled']);
+    feed(['order-d' as OrderId, 'OrderCreated']);
+    expect(live.openOrders()).toBe(1);
+    feedPast([a, 'SagaAdvanced'], ['order-d' as OrderId, 'OrderCreated']);
+    expect(live.openOrders()).toBe(3);
+    expect([...followers.keys()]).toEqual([4]);
+  });
+
+  it('does not count twice what ends while the past is counted', () => {
+    const { live, feed, feedPast } = setUp({ head: 2 });
+    feed([a, 'OrderCompleted']);
+    expect(live.openOrders()).toBe(0);
+    feedPast([a, 'OrderCreated'], [b, 'OrderCreated']);
+    expect(live.openOrders()).toBe(1);
+    feed([b, 'OrderCancelled']);
+    expect(live.openOrders()).toBe(0);
+  });
+
+  it('tells those who watch only of what comes after the head, without waiting for the past', () => {
+    const ended: unknown[] = [];
+    const { live, feed, feedPast } = setUp({ head: 2, onEnded: (...args) => void ended.push(args) });
+    const one = listener();
+    live.watch('waiter', a, one);
+    expect(live.position()).toBe(2);
+    feed([a, 'PaymentStarted']);
+    feedPast([a, 'OrderCreated', 1], [a, 'OrderCompleted', 2]);
+    expect([one.heard, ended]).toEqual([['PaymentStarted'], []]);
   });
 
   it('says how each order ended and how long it took', () => {

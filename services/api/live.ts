@@ -13,21 +13,29 @@ export type Watcher = {
 /** What `startLive` needs. */
 export type LiveOptions = {
   readonly log: EventLog;
-  /** Where to begin, and how many orders were open there. */
+  /** How many orders were open at a position, which may lie far behind the log's head. */
   readonly after: number;
   readonly openOrders: number;
+  /** The log's head, read after those: what comes after it is told. Default: `after`. */
+  readonly head?: number;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Waiting requests, and event streams, at a time. */
   readonly waitersMax?: number;
   readonly streamsMax?: number;
-  /** Told of every order that ends: how, and how long it took by the log's own times, in milliseconds. */
+  /**
+   * Told of every order that begins and ends after `head`: how, and how long it took by the log's own times, in
+   * milliseconds.
+   */
   readonly onEnded?: (outcome: 'completed' | 'cancelled', durationMs: number) => void;
 };
 
 /** One follower of the log for all who wait for an order or watch a saga. */
 export type Live = {
-  /** Orders that are open, those now being created included. */
+  /**
+   * Orders that are open, those now being created included. Too few while what lies between `after` and `head` is
+   * being counted: until then only those that have begun since count, for how many of the others are left is not known.
+   */
   openOrders(): number;
   /** Counts an order as open before its first record has come round. Undo it where the order was not created. */
   expect(orderId: OrderId): void;
@@ -49,24 +57,44 @@ const batchMax = 1_000;
 const expected = -1;
 
 /**
- * Follows the log once for everybody. A record that nobody watches costs one look-up; those that open or end an
+ * Follows the log once for everybody, from its head on: who watches never waits for what was before. A record that nobody watches costs one look-up; those that open or end an
  * order are counted besides, which is what the valve of `POST /orders` looks at.
  */
 export const startLive = (options: LiveOptions): Live => {
   const { log, logger, onEnded, waitersMax = 20_000, streamsMax = 1_000 } = options;
+  const { after, head = after } = options;
   const watchers = new Map<string, Watcher[]>();
-  /** Open orders that began after the start: when, in milliseconds since 1970. */
+  /** Open orders that began after `head`: when, in milliseconds since 1970. */
   const open = new Map<string, number>();
+  /** Those that began before: how many, once all up to `head` is counted. */
   let openFromBefore = options.openOrders;
-  let position = options.after;
+  let counted = after;
+  let position = head;
   const watching = { waiter: 0, stream: 0 };
   const watchingMax = { waiter: waitersMax, stream: streamsMax };
 
   const end = (record: RecordedEvent, outcome: 'completed' | 'cancelled') => {
     const since = open.get(record.correlation);
-    if (since === undefined) openFromBefore = Math.max(0, openFromBefore - 1);
-    else open.delete(record.correlation);
-    if (since !== undefined && since !== expected) onEnded?.(outcome, record.time - since);
+    if (since === undefined || since === expected) {
+      openFromBefore -= 1;
+      return;
+    }
+    open.delete(record.correlation);
+    onEnded?.(outcome, record.time - since);
+  };
+
+  /** Counts what happened between the position of the first count and `head`; nobody watches that. */
+  const countPast = () => {
+    const past = log.follow(after, batchMax, (records) => {
+      for (const { position: at, type } of records) {
+        if (at > head) break;
+        if (type === 'OrderCreated') openFromBefore += 1;
+        else if (type === 'OrderCompleted' || type === 'OrderCancelled') openFromBefore -= 1;
+      }
+      counted = Math.max(counted, records.at(-1)?.position ?? counted);
+      if (counted >= head) void past.close();
+    });
+    return past;
   };
 
   const tell = (watcher: Watcher, record: RecordedEvent) => {
@@ -107,10 +135,11 @@ export const startLive = (options: LiveOptions): Live => {
     };
   };
 
-  const following = log.follow(options.after, batchMax, onRecords);
+  const following = log.follow(head, batchMax, onRecords);
+  const counting = after < head ? countPast() : undefined;
 
   return {
-    openOrders: () => openFromBefore + open.size,
+    openOrders: () => open.size + (counted < head ? 0 : Math.max(0, openFromBefore)),
     expect: (orderId) => {
       if (!open.has(orderId)) open.set(orderId, expected);
     },
@@ -122,6 +151,7 @@ export const startLive = (options: LiveOptions): Live => {
     position: () => position,
     close: async () => {
       for (const told of [...watchers.values()]) for (const watcher of told) watcher.onClose();
+      await counting?.close();
       await following.close();
     },
   };

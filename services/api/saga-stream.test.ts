@@ -150,6 +150,31 @@ describe('GET /sagas/:id/stream', () => {
     leave();
   });
 
+  it('sends nothing again that comes round only after it was read', async () => {
+    let late = false;
+    const behind = gate();
+    const api = await start({
+      running: false,
+      wrapLog: (log) => ({
+        ...log,
+        follow: (after, max, onRecords) =>
+          log.follow(after, max, async (records) => {
+            if (late) await behind.opened;
+            await onRecords(records);
+          }),
+      }),
+    });
+    late = true;
+    const { json: order } = await api.post('/orders', orderOf());
+    const { events, leave } = await watch(api, order.orderId);
+    await eventually(() => events.length === 1);
+    behind.open();
+    await api.post(`/sagas/${order.orderId}/retry`);
+    await eventually(() => events.at(-1)?.event === 'RetryRequested');
+    expect(names(events)).toEqual(['OrderCreated', 'RetryRequested']);
+    leave();
+  });
+
   it('says that it lives while nothing happens', async () => {
     const api = await start({ running: false, limits: { heartbeatMs: 5 } });
     const { json: order } = await api.post('/orders', orderOf());

@@ -77,6 +77,8 @@ export const sagaStream =
     if (context.stopping()) throw new ProblemError('stopping', 'The service is stopping.');
 
     let behind: RecordedEvent[] | undefined = [];
+    /** Up to where the past has been read: what comes round late of it has been sent. */
+    let past = 0;
     let stopHeartbeat = () => {};
     const unwatch = live.watch('stream', orderId, {
       onRecord: (record) => {
@@ -97,6 +99,7 @@ export const sagaStream =
       res.end();
     };
     const write = (record: RecordedEvent) => {
+      if (record.position <= past) return;
       const text = framesOf(record, after);
       if (text !== '') res.write(text);
       if (isEnd(record)) finish();
@@ -116,9 +119,10 @@ export const sagaStream =
       if (records.length === 0 && !behind.some(({ position }) => position > head)) {
         throw notFound(`Saga ${orderId}`);
       }
+      past = head;
       const ended = records.some(isEnd);
-      const past = records.map((record) => framesOf(record, after)).filter((text) => text !== '');
-      if (ended && past.length === 0) {
+      const texts = records.map((record) => framesOf(record, after)).filter((text) => text !== '');
+      if (ended && texts.length === 0) {
         leave();
         res.writeHead(204).end();
         return;
@@ -126,11 +130,11 @@ export const sagaStream =
       open(res);
       if (req.method === 'HEAD') return finish();
       heartbeat();
-      for (const text of past) await written(res, text, clock);
+      for (const text of texts) await written(res, text, clock);
       if (ended || res.writableEnded) return finish();
       const missed: readonly RecordedEvent[] = behind;
       behind = undefined;
-      for (const record of missed) if (record.position > head && !res.writableEnded) write(record);
+      for (const record of missed) if (!res.writableEnded) write(record);
     } catch (error) {
       leave();
       throw error;

@@ -80,6 +80,15 @@ describe('a request that waits', () => {
     expect(await wait.ended(0)).toMatchObject({ payment: 'processed' });
   });
 
+  it('is not set back by what comes round long after it was read either', async () => {
+    const started = record(2, 'PaymentStarted', {});
+    const { wait, reading, comes } = setUp([created, started, record(3, 'PaymentProcessed', {})]);
+    reading.open();
+    await wait.catchUp();
+    comes(created, started);
+    expect(await wait.ended(0)).toMatchObject({ payment: 'processed' });
+  });
+
   it('is answered at once where the past holds the end', async () => {
     const { wait, reading } = setUp([created, completed, done]);
     reading.open();

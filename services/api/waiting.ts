@@ -26,6 +26,8 @@ export const beginWait = (
   let view = newOrderView(orderId);
   /** What comes round while the past is read. */
   let behind: RecordedEvent[] | undefined;
+  /** Up to where the past has been read: what comes round late of it would set the order back. */
+  let past = 0;
   let over = false;
   let settle: (() => void) | undefined;
 
@@ -35,6 +37,7 @@ export const beginWait = (
   };
 
   const apply = (record: RecordedEvent) => {
+    if (record.position <= past) return;
     applyToOrder(view, record);
     if (view.sagaDone) finish();
   };
@@ -53,9 +56,10 @@ export const beginWait = (
       behind = [];
       const { records, head } = await readOrderUpTo(log, orderId, viewCategories);
       view = foldOrder(orderId, records);
+      past = head;
       const missed = behind;
       behind = undefined;
-      for (const record of missed) if (record.position > head) applyToOrder(view, record);
+      for (const record of missed) apply(record);
       if (view.sagaDone) finish();
     },
     ended: (waitMs) =>

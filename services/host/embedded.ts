@@ -187,6 +187,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     log,
     after: open.position,
     openOrders: open.open,
+    head: await log.head(),
     clock,
     logger,
     onEnded: metrics.observeEnded,
