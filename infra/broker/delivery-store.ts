@@ -32,7 +32,8 @@ export type Change =
     };
 
 /** A parked message without its body. */
-export type ParkedHeader = Place & Standing & { readonly key: OrderId; readonly parkedAt: number };
+export type ParkedHeader = Place &
+  Standing & { readonly key: OrderId; readonly messageId: string; readonly parkedAt: number };
 
 /** The id of a parked message, for people. */
 export const parkedId = ({ group, position, index }: Place): string => `${position}-${index}-${group}`;
@@ -134,7 +135,7 @@ export const openDeliveryStore = (path: string) => {
     parkedOf: (group: string): ParkedHeader[] =>
       db
         .prepare(
-          'select grp, position, idx, key, state, attempts, error, parked_at, retry_at from parked where grp = ? order by position, idx',
+          'select grp, position, idx, key, message_id, state, attempts, error, parked_at, retry_at from parked where grp = ? order by position, idx',
         )
         .all(group)
         .map(headerOf),
@@ -217,6 +218,7 @@ const headerOf = (row: Row): ParkedHeader => ({
   position: Number(row.position),
   index: Number(row.idx),
   key: row.key as OrderId,
+  messageId: String(row.message_id),
   state: row.state as ParkedMessage['state'],
   attempts: Number(row.attempts),
   error: row.error === null ? null : String(row.error),
@@ -231,7 +233,6 @@ const parkedOf = (row: Row): ParkedMessage => {
     id: parkedId({ ...header, index }),
     topic: row.topic as ParkedMessage['topic'],
     type: String(row.type),
-    messageId: String(row.message_id),
     message: JSON.parse(String(row.message)) as Message,
   };
 };

@@ -6,7 +6,12 @@ import type { DeliveryStore, Place, Standing } from './delivery-store.ts';
 import type { DeliveryJournal } from './journal.ts';
 
 /** One message that is parked; its body is kept only until it is durable. */
-type Parked = { readonly place: Place; standing: Standing; message: Message | undefined };
+type Parked = {
+  readonly place: Place;
+  readonly messageId: string;
+  standing: Standing;
+  message: Message | undefined;
+};
 
 /** A key whose first message could not be handled: it and those behind it, in order. */
 export type ParkedKey = {
@@ -67,7 +72,7 @@ export const parkedKeys = (parking: Parking) => {
   };
 
   const addRow = (parked: ParkedKey, place: Place, message: Message, standing: Standing) => {
-    const row: Parked = { place, standing, message };
+    const row: Parked = { place, messageId: message.id, standing, message };
     parked.rows.push(row);
     counted(standing, 1);
     count.unwritten += 1;
@@ -175,16 +180,23 @@ export const parkedKeys = (parking: Parking) => {
       wait(parked);
       return parked;
     },
-    /** Parks a message behind the first of its key. */
-    follow: (parked: ParkedKey, message: Message, index: number): void =>
-      addRow(parked, { group, position: message.position, index }, message, behind),
+    /**
+     * Parks a message behind the first of its key. A repeat of one that waits there already (the same id: a command
+     * that was asked again) says nothing new and is let go, so that a key that waits for days does not pile up.
+     */
+    follow: (parked: ParkedKey, message: Message, index: number): void => {
+      if (parked.rows.some(({ messageId }) => messageId === message.id)) return;
+      addRow(parked, { group, position: message.position, index }, message, behind);
+    },
     /** Takes up what was parked before: to be called before the group's first message. */
     load: (): void => {
-      for (const { key, position, index, state, attempts, error, retryAt } of store.parkedOf(group)) {
+      for (const { key, position, index, messageId, state, attempts, error, retryAt } of store.parkedOf(
+        group,
+      )) {
         const parked = keys.get(key) ?? { key, rows: [], cancelRetry: () => {} };
         keys.set(key, parked);
         const standing = { state, attempts, error, retryAt };
-        parked.rows.push({ place: { group, position, index }, standing, message: undefined });
+        parked.rows.push({ place: { group, position, index }, messageId, standing, message: undefined });
         counted(standing, 1);
       }
       for (const parked of keys.values()) wait(parked);
