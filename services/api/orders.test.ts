@@ -80,6 +80,33 @@ describe('POST /orders', () => {
     await eventually(() => api.live.counts().waiters === 0);
   });
 
+  it('stops waiting for a caller who has gone before the order was there', async () => {
+    const appended = gate();
+    const api = await start({
+      running: false,
+      wrapLog: (log) => ({
+        ...log,
+        append: async (stream, expected, events) => {
+          if (stream.startsWith('order-')) await appended.opened;
+          return log.append(stream, expected, events);
+        },
+      }),
+    });
+    const gone = new AbortController();
+    const request = fetch(`${api.url}/orders`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...wait },
+      body: JSON.stringify(orderOf()),
+      signal: gone.signal,
+    });
+    await eventually(() => api.live.counts().waiters === 1);
+    gone.abort();
+    await expect(request).rejects.toThrow();
+    await eventually(() => api.live.counts().waiters === 0);
+    appended.open();
+    await eventually(() => api.live.openOrders() === 1);
+  });
+
   it('refuses who would wait where too many wait, and has no order from it', async () => {
     const api = await start({ running: false, live: { waitersMax: 1 } });
     const first = api.post('/orders', orderOf(), { prefer: 'wait=2' });

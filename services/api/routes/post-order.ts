@@ -35,7 +35,7 @@ export const postOrderRoute = (context: Context): Route => {
     }
     refuseWhenFull(context);
     await refuseUnknownSkus(context, asked.created);
-    const wait = asked.waitSeconds ? newWait(asked.orderId) : undefined;
+    const wait = asked.waitSeconds ? newWait(res, asked.orderId) : undefined;
     try {
       const known = await create(asked);
       if (known !== undefined) await answerKnown(res, asked, known, wait);
@@ -51,8 +51,17 @@ export const postOrderRoute = (context: Context): Route => {
     return first?.type === 'OrderCreated' ? first.data : undefined;
   };
 
-  const newWait = (orderId: OrderId): Wait => {
+  /** A wait that ends when the client leaves, also where it has left before. */
+  const waitFor = (res: Response, orderId: OrderId): Wait | undefined => {
     const wait = beginWait({ live, log, clock }, orderId);
+    if (wait === undefined) return undefined;
+    if (res.destroyed) wait.stop();
+    else res.once('close', wait.stop);
+    return wait;
+  };
+
+  const newWait = (res: Response, orderId: OrderId): Wait => {
+    const wait = waitFor(res, orderId);
     if (wait === undefined)
       throw new ProblemError('overloaded', 'Too many requests are waiting for an order.');
     return wait;
@@ -65,7 +74,7 @@ export const postOrderRoute = (context: Context): Route => {
     try {
       // The order is its own cause, so that its ids, and those of all its commands, are the same whenever a key comes
       // again, even to a log that was restored from before. Where it stands tells a repeat that crossed the first.
-      const outcome = await orders.create(orderId, created, orderId);
+      const outcome = await orders.create(orderId, created, context.ids.next());
       if (outcome.created && outcome.position > seen) return undefined;
       live.unexpect(orderId);
       return outcome.created ? created : outcome.order;
@@ -87,7 +96,7 @@ export const postOrderRoute = (context: Context): Route => {
     }
     // A known order is answered although too many wait or the process stops: then at once.
     const wanted = asked.waitSeconds !== undefined && asked.waitSeconds > 0 && !context.stopping();
-    const wait = begun ?? (wanted ? beginWait({ live, log, clock }, asked.orderId) : undefined);
+    const wait = begun ?? (wanted ? waitFor(res, asked.orderId) : undefined);
     try {
       await wait?.catchUp();
       await answer(res, asked, wait);
@@ -101,7 +110,6 @@ export const postOrderRoute = (context: Context): Route => {
     const { orderId, waitSeconds } = asked;
     let view: OrderView | undefined;
     if (wait !== undefined && waitSeconds !== undefined) {
-      res.once('close', wait.stop);
       view = await wait.ended(waitSeconds * 1_000);
       if (res.destroyed) return;
     }
