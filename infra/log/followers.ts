@@ -13,8 +13,13 @@ export type FollowerSource = {
   recent(after: number, max: number): RecordedEvent[] | undefined;
   /** Records after a position from disk. */
   stored(after: number, max: number): RecordedEvent[];
-  /** Called when records cannot be read: their follower stays at its place. */
+  /**
+   * Called when a follower stays at its place, because its records cannot be read or it throws at them (`cause` is
+   * what it threw): once, and again when it is for another reason.
+   */
   onUnreadable(error: Error): void;
+  /** Called when a follower goes on that such a call was for; `position`: of the last record that it has handled. */
+  onGoesOn?(position: number): void;
 };
 
 type Follower = { pump(): void; close(): Promise<void> };
@@ -41,8 +46,8 @@ export const followers = (source: FollowerSource) => {
     let closed = false;
     let cancelRetry: (() => void) | undefined;
     let running: Promise<void> | undefined;
-    /** Whether it has been said that the records at this place cannot be read. */
-    let reported = false;
+    /** Why the follower stays at its place, once that has been said. */
+    let stalledBy: string | undefined;
 
     const resume = () => {
       waiting = false;
@@ -53,9 +58,24 @@ export const followers = (source: FollowerSource) => {
       waiting = true;
       cancelRetry = source.clock.after(followRetryMs, resume);
     };
+    const stall = (error: Error) => {
+      if (!closed && stalledBy !== error.message) {
+        stalledBy = error.message;
+        source.onUnreadable(error);
+      }
+      again();
+    };
+    const refused = (thrown: unknown) => {
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      const message = `a follower of the log throws at the records after position ${place}: ${reason}`;
+      stall(new Error(message, { cause: thrown }));
+    };
     const done = () => {
       place = batch!.at(-1)!.position;
       batch = undefined;
+      if (stalledBy === undefined) return;
+      stalledBy = undefined;
+      source.onGoesOn?.(place);
     };
     /** Reads the next batch; false where there is none yet, or it was read from disk and comes in the next turn. */
     const read = (): boolean => {
@@ -66,12 +86,9 @@ export const followers = (source: FollowerSource) => {
       try {
         batch = source.stored(place, batchMax);
       } catch (error) {
-        if (!reported) source.onUnreadable(error as Error);
-        reported = true;
-        again();
+        stall(error as Error);
         return false;
       }
-      reported = false;
       waiting = true;
       setImmediate(resume);
       return false;
@@ -80,7 +97,7 @@ export const followers = (source: FollowerSource) => {
       const result = onRecords(records);
       if (result === undefined) return done();
       waiting = true;
-      running = result.then(done, again).finally(() => {
+      running = result.then(done, refused).finally(() => {
         running = undefined;
         if (cancelRetry === undefined) resume();
       });
@@ -90,8 +107,8 @@ export const followers = (source: FollowerSource) => {
       while (!closed && !waiting && read()) {
         try {
           hand(batch!);
-        } catch {
-          again();
+        } catch (error) {
+          refused(error);
         }
       }
     };
