@@ -16,7 +16,10 @@ export type Projector = {
   changes(): number;
   /** Says that the log has grown; may be called for every record. */
   wake(): void;
-  /** Asks the thread a question of its entry. Rejects with what it refused, or `UnavailableError` where it died. */
+  /**
+   * Asks the thread a question of its entry. Rejects with what it refused; with `UnavailableError` where it died, or
+   * answered `Unavailable`.
+   */
   ask(question: string): Promise<unknown>;
   /** Resolves once every projection shows this position. Rejects where one has stopped before it. */
   waitFor(position: number): Promise<void>;
@@ -24,6 +27,12 @@ export type Projector = {
   crash(): Promise<void>;
   close(): Promise<void>;
 };
+
+/** What a question is answered with where files fail it, which is nobody's fault: the reason, with what it is of. */
+export type Unavailable = { readonly unavailable: string };
+
+const isUnavailable = (answer: unknown): answer is Unavailable =>
+  typeof answer === 'object' && answer !== null && 'unavailable' in answer;
 
 /** How a projector is started. */
 export type ProjectorOptions = {
@@ -149,7 +158,10 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
       case 'progress':
         return stand.heard(message.projections);
       case 'answer':
-        return settleAsked(message.id, ({ resolve }) => resolve(message.answer));
+        return settleAsked(message.id, ({ resolve, reject }) => {
+          if (isUnavailable(message.answer)) reject(new UnavailableError(message.answer.unavailable));
+          else resolve(message.answer);
+        });
       case 'refusal':
         return settleAsked(message.id, ({ reject }) => reject(new Error(message.message)));
       case 'failed':

@@ -130,6 +130,16 @@ describe('what operators look at', () => {
     expect(Ledger.parse((await api.get('/ledger')).json).violations).toEqual([]);
   });
 
+  it('the ledger is to be asked for later where its files fail', async () => {
+    const ledger = async () => {
+      throw new UnavailableError('the read model ledger cannot be written: database is locked');
+    };
+    const api = await start({ readModels: { ledger } });
+    const { status, json, headers } = await api.get('/ledger');
+    expect([status, json.code, headers.get('retry-after')]).toEqual([503, 'unavailable', '5']);
+    expect(json.detail).toContain('a read model');
+  });
+
   it('the process lives and is ready', async () => {
     const api = await start();
     expect((await api.get('/health/live')).json).toEqual({ status: 'ok' });

@@ -38,7 +38,10 @@ const errorsMax = 100;
 export const problemOf = (error: unknown): ProblemError => {
   if (error instanceof ProblemError) return error;
   if (error instanceof UnavailableError) {
-    return new ProblemError('unavailable', 'The event log cannot be reached now. Ask again later.');
+    return new ProblemError(
+      'unavailable',
+      'The event log, or a read model, cannot be reached now. Ask again later.',
+    );
   }
   // The router's own refusal: an id in the path is not percent-encoded UTF-8.
   if (error instanceof URIError) return new ProblemError('invalid-id', 'The path cannot be decoded.');

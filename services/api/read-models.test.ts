@@ -1,10 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { OrderList, type OrderListQuery, SagaList, type SagaListQuery } from '@recourse/contracts/http';
+import { UnavailableError } from '@recourse/infra/errors';
 import { type History, openHistory, orderIdOf, standingClock } from './projections/testing/history.ts';
-import { openReadModels, type ReadModels } from './read-models.ts';
+import { openReadModels, type ReadModels, type ReadModelsOptions } from './read-models.ts';
 
 describe('the read models', () => {
   const clock = standingClock();
@@ -13,13 +15,14 @@ describe('the read models', () => {
   let models: ReadModels;
   let dead: string[];
 
-  const open = () =>
+  const open = (options: Partial<ReadModelsOptions> = {}) =>
     openReadModels({
       dataDir,
       logPath: history.logPath,
       log: history.log,
       deadlineMs: 300_000,
       deadLetterKeys: () => dead,
+      ...options,
     });
   beforeEach(async () => {
     dead = [];
@@ -234,6 +237,38 @@ describe('the read models', () => {
     const asked = await Promise.all(Array.from({ length: 20 }, () => models.ledger()));
     expect(new Set(asked).size).toBe(1);
     expect(await models.ledger()).not.toBe(asked[0]);
+  });
+
+  it('say that the ledger is unavailable while its file is locked, and give it again after that', async () => {
+    await caughtUp();
+    const other = new DatabaseSync(join(dataDir, 'read-models', 'ledger-v1.db'));
+    other.exec('begin immediate');
+    history.order().done();
+    await history.settled();
+    const refused = await models.ledger().catch((error) => error);
+    expect(refused).toBeInstanceOf(UnavailableError);
+    expect(refused.message).toBe('the read model ledger cannot be written: database is locked');
+    other.exec('rollback');
+    other.close();
+    expect(await models.ledger()).toMatchObject({ orders: { completed: 1 } });
+  });
+
+  it.each([
+    ['the ledger is unavailable where a file', 'no database', true],
+    ['nothing of the kind where its own question', '', false],
+  ])('say that %s is wrong', async (_, text, unavailable) => {
+    // An empty file is a database, in which no table is found.
+    const gateway = join(dataDir, 'books.db');
+    await writeFile(gateway, text);
+    await models.close();
+    models = await open({ books: { gateway, carrier: join(dataDir, 'simulated', 'carrier.db') } });
+    const refused = await models.ledger().catch((error) => error);
+    expect([refused instanceof UnavailableError, refused.message]).toEqual([
+      unavailable,
+      unavailable
+        ? 'the read model ledger cannot be read: file is not a database'
+        : 'no such table: gateway.charges',
+    ]);
   });
 
   it('refuse to open where their folder cannot be made', async () => {

@@ -17,7 +17,10 @@ export type ReadModels = {
   listOrders(query: OrderListQuery): Promise<OrderList>;
   /** As `listOrders`. `when` says what decides, besides the rows, which sagas are stuck; default: as opened. */
   listSagas(query: SagaListQuery, when?: StuckWhen): Promise<SagaList>;
-  /** The three comparisons, computed now, at the log's head. Calls at the same time share one. */
+  /**
+   * The three comparisons, computed now, at the log's head. Calls at the same time share one. Rejects with
+   * `UnavailableError` where a file that it needs cannot be written or read.
+   */
   ledger(): Promise<Ledger>;
   /** How many orders there are in each state, and the position of the log at which that holds. Cheap. */
   counts(): OrderCounts;
