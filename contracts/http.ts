@@ -169,6 +169,7 @@ export const Saga = z
     stuck: z.boolean(),
     /** Why a person should look: `deadline`, `asked-often`, `late-answer`, `overdue`, `dead-letter`. */
     flags: z.array(z.string()),
+    /** The last 1,000 of those up to `revision`; the history has them all. */
     steps: z.array(SagaStep),
     /** What the chart could hear next, and the state it would lead to. */
     next: z.array(z.strictObject({ event: z.string(), state: SagaState })),

@@ -3,6 +3,7 @@ import { orderStream } from '@recourse/contracts/streams';
 import { ConflictError, UnavailableError } from '@recourse/infra/errors';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import { eventually, orderOf, testApis } from '../../test/api-kit.ts';
+import { longSaga } from './testing/long-saga.ts';
 
 const { start, closeAll } = testApis();
 afterAll(closeAll);
@@ -89,6 +90,25 @@ describe('POST /sagas/:id/retry', () => {
     const { json: order } = await api.post('/orders', orderOf());
     const answer = await api.post(`/sagas/${order.orderId}/retry`, body);
     expect([answer.status, answer.json.code]).toEqual([status, code]);
+  });
+});
+
+describe('what a person does to a saga of many steps', () => {
+  it('reads its last step, and no more of them than are shown', async () => {
+    const { api, orderId, commandId, read } = await longSaga(start, 1_500);
+    read.records = 0;
+    const other = '6d2f2b8f-e7ae-5ad3-90f2-e3b2647d3b30';
+    const answer = { outcome: 'PaymentProcessed', reference: 'ch_by_hand', note: 'seen' };
+    const refused = await api.post(`/sagas/${orderId}/resolve`, { ...answer, commandId: other });
+    expect([refused.status, refused.json.code, read.records]).toEqual([409, 'not-outstanding', 1]);
+    const fits = await api.post(`/sagas/${orderId}/resolve`, {
+      ...answer,
+      outcome: 'OrderShipped',
+      commandId,
+    });
+    expect([fits.status, fits.json.code, read.records]).toEqual([409, 'not-resolvable', 2]);
+    expect((await api.post(`/sagas/${orderId}/retry`)).status).toBe(202);
+    expect(read.records).toBeLessThan(1_100);
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { History, Saga } from '@recourse/contracts/http';
 import { eventually, orderOf, type TestApi, testApis, wholeWay } from '../../test/api-kit.ts';
+import { longSaga } from './testing/long-saga.ts';
 
 const { start, closeAll } = testApis();
 
@@ -33,6 +34,25 @@ describe('GET /sagas/:id', () => {
       'OrderShipped',
       'OrderCompleted',
     ]);
+  });
+
+  it('shows the last 1,000 steps of a saga that has taken more, from no more records than that', async () => {
+    const { api, orderId, read } = await longSaga(start, 1_500);
+    read.records = 0;
+    const saga = Saga.parse((await api.get(`/sagas/${orderId}`)).json);
+    expect([saga.revision, saga.steps.length]).toEqual([1_500, 1_000]);
+    expect([saga.steps[0]?.revision, saga.steps.at(-1)?.revision]).toEqual([501, 1_500]);
+    expect(read.records).toBeLessThan(1_020);
+    const was = Saga.parse((await api.get(`/sagas/${orderId}?revision=1200`)).json);
+    expect([was.revision, was.steps.length, was.steps[0]?.revision]).toEqual([1_200, 1_000, 201]);
+    const young = Saga.parse((await api.get(`/sagas/${orderId}?revision=1`)).json);
+    expect(young.steps.map(({ revision }) => revision)).toEqual([0, 1]);
+    // Its first step, which set the deadline, is not among those shown.
+    expect(saga.deadline).toBe(young.deadline);
+    expect(History.parse((await api.get(`/sagas/${orderId}/history`)).json).events.length).toBeGreaterThan(
+      1_500,
+    );
+    expect((await api.get(`/sagas/${orderId}?revision=1501`)).status).toBe(404);
   });
 
   it('shows the saga as it was at a revision', async () => {

@@ -10,7 +10,7 @@ import { readJson } from '../body.ts';
 import type { Context, Created } from '../deps.ts';
 import { ProblemError } from '../problem.ts';
 import { type Route, sendJson } from '../route.ts';
-import { advancesAmong, readHistory, readSaga } from '../saga-reading.ts';
+import { readEnds, readSaga } from '../saga-reading.ts';
 import { valid } from '../validate.ts';
 import { orderIdOf, orderParams } from './orders.ts';
 
@@ -48,8 +48,8 @@ export const repairRoutes = (context: Context): readonly Route[] => {
   const retry = async (req: Request, res: Response): Promise<void> => {
     const orderId = orderIdOf(req);
     const request = valid(RetryRequest, await readJson(req, limits.bodyBytesMax, { optional: true }));
-    const { records } = await readHistory(context, orderId);
-    if (advancesAmong(records).at(-1)?.data.state.status === 'done') {
+    const { last } = await readEnds(context, orderId);
+    if (last?.data.state.status === 'done') {
       throw new ProblemError('saga-ended', 'There is nothing to try again.');
     }
     const dead = await deadLetters.list({ key: orderId, max: redrivenMax });
@@ -61,8 +61,8 @@ export const repairRoutes = (context: Context): readonly Route[] => {
   const resolve = async (req: Request, res: Response): Promise<void> => {
     const orderId = orderIdOf(req);
     const request = valid(ResolveRequest, await readJson(req, limits.bodyBytesMax));
-    const { records, created } = await readHistory(context, orderId);
-    const outstanding = advancesAmong(records).at(-1)?.data.state.context.outstanding;
+    const { created, last } = await readEnds(context, orderId);
+    const outstanding = last?.data.state.context.outstanding;
     if (outstanding === undefined || outstanding.commandId !== request.commandId) {
       throw new ProblemError('not-outstanding', `The saga does not wait for command ${request.commandId}.`);
     }

@@ -41,7 +41,7 @@ export const sagaRoutes = (context: Context): readonly Route[] => {
       ...documented.history,
       serve: async (req, res) => {
         const orderId = orderIdOf(req);
-        const { records } = await readHistory(context, orderId);
+        const records = await readHistory(context, orderId);
         const history: History = { sagaId: orderId, events: records.map((record) => toCloudEvent(record)) };
         sendJson(res, 200, history);
       },
