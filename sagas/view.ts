@@ -10,7 +10,7 @@ import type { SagaState } from './step.ts';
 export type SagaSources = {
   readonly orderId: OrderId;
   readonly created: RecordedEvent<'OrderCreated'>;
-  /** All of `saga-<id>`, in order. */
+  /** `saga-<id>` in order; of a very long one the first, which sets the deadline, and the last ones. */
   readonly advances: readonly RecordedEvent<'SagaAdvanced'>[];
   /** Milliseconds since 1970. */
   readonly now: number;

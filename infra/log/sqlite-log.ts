@@ -106,6 +106,8 @@ export const openSqliteLog = (options: SqliteLogOptions): SqliteLog => {
     recent: recent.after,
     stored: reader.after,
     onUnreadable: report,
+    onGoesOn: (position) =>
+      logger?.info({ path, position }, `a follower of the log goes on after position ${position}`),
   });
 
   const refuseClosed = () => {

@@ -3,7 +3,7 @@ import { orderStream } from '@recourse/contracts/streams';
 import { ConflictError, UnavailableError } from '@recourse/infra/errors';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import { eventually, orderOf, testApis } from '../../test/api-kit.ts';
-import { longSaga } from './testing/long-saga.ts';
+import { longSaga } from '../../test/long-saga.ts';
 
 const { start, closeAll } = testApis();
 afterAll(closeAll);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { History, Saga } from '@recourse/contracts/http';
 import { eventually, orderOf, type TestApi, testApis, wholeWay } from '../../test/api-kit.ts';
-import { longSaga } from './testing/long-saga.ts';
+import { longSaga } from '../../test/long-saga.ts';
 
 const { start, closeAll } = testApis();
 

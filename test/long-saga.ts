@@ -1,7 +1,7 @@
 import type { OrderId } from '@recourse/contracts/ids';
 import { orderStream } from '@recourse/contracts/streams';
 import { UnavailableError } from '@recourse/infra/errors';
-import { eventually, orderOf, type TestApi, type TestApiOptions } from '../../../test/api-kit.ts';
+import { eventually, orderOf, type TestApi, type TestApiOptions } from './api-kit.ts';
 
 /**
  * An API with a saga that waits for its payment and has taken so many steps since; `read` counts the records that are
