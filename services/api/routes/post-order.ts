@@ -74,7 +74,7 @@ export const postOrderRoute = (context: Context): Route => {
     try {
       // The order is its own cause, so that its ids, and those of all its commands, are the same whenever a key comes
       // again, even to a log that was restored from before. Where it stands tells a repeat that crossed the first.
-      const outcome = await orders.create(orderId, created, context.ids.next());
+      const outcome = await orders.create(orderId, created, orderId);
       if (outcome.created && outcome.position > seen) return undefined;
       live.unexpect(orderId);
       return outcome.created ? created : outcome.order;
