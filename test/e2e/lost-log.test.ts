@@ -1,7 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, it } from '@jest/globals';
+import { afterEach, expect, it } from '@jest/globals';
 import { openShop, type Shop, usualOrder } from '../shop.ts';
+
+let open: Shop | undefined;
+afterEach(() => open?.end());
 
 /** The ids of all commands of an order, by type. */
 const commandsOf = async (shop: Shop, orderId: string) =>
@@ -14,6 +17,7 @@ it('an order that the log has lost, placed again under its key, is the same one 
     shop.post('/orders', usualOrder, { 'idempotency-key': 'basket-1', prefer: 'wait=15' });
 
   const before = await openShop();
+  open = before;
   const { orderId, shipmentId } = (await placed(before)).body;
   const commands = await commandsOf(before, orderId);
   await before.close();
@@ -23,6 +27,7 @@ it('an order that the log has lost, placed again under its key, is the same one 
     if (name !== 'simulated') await rm(join(dataDir, name), { recursive: true });
 
   const after = await openShop({ dataDir });
+  open = after;
   await after.stockUp({ 'SKU-A': 10 });
   const again = await placed(after);
   expect(again.status).toBe(200);
@@ -30,5 +35,4 @@ it('an order that the log has lost, placed again under its key, is the same one 
   expect(await commandsOf(after, orderId)).toEqual(commands);
   expect(commands).toHaveLength(4);
   expect(await after.ledger()).toMatchObject({ violations: [], books: { charges: 1, shipments: 1 } });
-  await after.end();
 });
