@@ -248,6 +248,9 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
 /** How long open requests may take to end once the process stops, as a share of the whole time that it has. */
 const requestsShare = 0.3;
 
+/** How often the server looks meanwhile for connections that have become idle: clients keep them open. */
+const endIdleEveryMs = 50;
+
 /**
  * Takes the port first, so that a port in use is found out before anything is changed; until `answerBy` every request
  * is answered 503. `close` takes no new connections and waits for the requests that run.
@@ -272,8 +275,15 @@ const listen = async ({ host, port, shutdownMsMax }: Config, clock: Clock) => {
   const end = async () => {
     const ended = new Promise<void>((done) => server.close(() => done()));
     const cancel = clock.after(shutdownMsMax * requestsShare, () => server.closeAllConnections());
+    let cancelLook = () => {};
+    const endIdle = () => {
+      server.closeIdleConnections();
+      cancelLook = clock.after(endIdleEveryMs, endIdle);
+    };
+    endIdle();
     await ended;
     cancel();
+    cancelLook();
   };
   return {
     port: (server.address() as AddressInfo).port,

@@ -56,3 +56,18 @@ it('SIGTERM answers who waits, ends what is in hand, gives up the folder, and le
     ({ state }) => state === 'completed',
   );
 }, 40_000);
+
+it('SIGTERM does not wait for connections that a client keeps open', async () => {
+  await server.stop('SIGKILL');
+  const args = ['--slow-ms', '300', '--shutdown-ms-max', '60000'];
+  server = await startServer(dataDir, { port: await freePort(), args });
+  const waiting = post('wait=30');
+  await until(
+    async () => (await (await fetch(`${server.url}/orders?state=open`)).json()) as { items: unknown[] },
+    ({ items }) => items.length > 0,
+  );
+  const at = performance.now();
+  await server.stop('SIGTERM');
+  expect(performance.now() - at).toBeLessThan(10_000);
+  expect((await waiting).status).toBe(202);
+}, 60_000);
