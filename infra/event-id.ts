@@ -13,7 +13,7 @@ const utf8BytesMax = 3;
 /** The namespace's sixteen bytes followed by the name, hashed. */
 const digestOf = (namespace: string, name: string): string => {
   const hex = namespace.replaceAll('-', '');
-  if (name.length * utf8BytesMax > scratch.length - namespaceBytes)
+  if (name.length * utf8BytesMax > scratch.length - namespaceBytes || hex.length !== 2 * namespaceBytes)
     return hash('sha1', Buffer.concat([Buffer.from(hex, 'hex'), Buffer.from(name)]), 'hex');
   scratch.write(hex, 0, namespaceBytes, 'hex');
   return hash('sha1', scratch.subarray(0, namespaceBytes + scratch.write(name, namespaceBytes)), 'hex');

@@ -121,6 +121,3 @@ export const openHub = (
     return member.live ? Math.max(position, member.readTo) : member.readTo;
   }
 };
-
-/** The broker's hub. */
-export type Hub = ReturnType<typeof openHub>;

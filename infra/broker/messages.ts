@@ -22,9 +22,10 @@ export const messagesOf = (
   }
   const messages: (Message | undefined)[] = [event];
   for (const command of record.data.commands) {
-    const entry = known(command.type, command.version ?? 1, record);
+    const version = command.version ?? 1;
+    const entry = known(command.type, version, record);
     const wantsIt = entry.topic !== null && wanted.has(entry.topic);
-    messages.push(wantsIt ? commandMessage(record, command, entry.topic, entry.version) : undefined);
+    messages.push(wantsIt ? commandMessage(record, command, entry.topic, version) : undefined);
   }
   return messages;
 };
