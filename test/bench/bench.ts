@@ -38,6 +38,8 @@ const port = Number(values.port);
 const generator = fileURLToPath(new URL('./generator.ts', import.meta.url));
 const say = (text: string) => process.stdout.write(`${text}\n`);
 const run = promisify(execFile);
+/** 13 records of the order's way and one take for each of its three SKUs. */
+const recordsPerOrder = 16;
 let seed = 1;
 
 const load = async (server: Server, job: Partial<LoadJob> & { clients: number }): Promise<LoadReport> => {
@@ -138,11 +140,15 @@ try {
   say(
     `\nready on an empty folder: ${readyEmptyMs.toFixed(0)} ms; peak memory in the rows above: ${peakMb.toFixed(0)} MB`,
   );
+  const shareOfLimit = (best.ordersPerSecond * recordsPerOrder) / limit.recordsPerSecond;
+  say(`64 clients use ${(shareOfLimit * 100).toFixed(0)} % of the records that the log alone takes here`);
   const result = {
     machine,
     limit,
     readyEmptyMs,
+    readyFullMs,
     peakMb,
+    shareOfLimit,
     rows,
     growth,
     bestOrdersPerSecond: best.ordersPerSecond,
