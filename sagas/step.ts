@@ -1,6 +1,6 @@
 import type { CommandData, CommandName } from '@recourse/contracts/commands';
 import type { EventData, SagaContext, TimerSet } from '@recourse/contracts/events';
-import type { EventId, OrderId, TimerId } from '@recourse/contracts/ids';
+import type { CommandId, EventId, OrderId, TimerId } from '@recourse/contracts/ids';
 import { registered } from '@recourse/contracts/registry';
 import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
 import { commandId, timerId } from '@recourse/infra/event-id';
@@ -112,12 +112,11 @@ const settle = (
     context.askTimer = timerId(input.id, 'ask');
     set.push({ id: context.askTimer, kind: 'ask', afterMs });
   };
-  const issue = (
-    type: CommandName,
-    id = commandId(input.id, commands.length, type, dataOf(type, facts, context)),
-  ) => {
+  const issue = (type: CommandName, issuedBefore?: CommandId): CommandId => {
+    const data = dataOf(type, facts, context);
+    const id = issuedBefore ?? commandId(input.id, commands.length, type, data);
     const { version } = registered(type);
-    commands.push({ id, type, ...(version > 1 ? { version } : {}), data: dataOf(type, facts, context) });
+    commands.push({ id, type, ...(version > 1 ? { version } : {}), data });
     return id;
   };
   const turn = (asks: number) => delayOf(asks, times.askDelaysMs);

@@ -1,12 +1,8 @@
 import { mkdirSync } from 'node:fs';
-import type { RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createApi } from '@recourse/api/app';
 import { startLive } from '@recourse/api/live';
-import { ProblemError, problemAnswer } from '@recourse/api/problem';
 import { openReadModels } from '@recourse/api/read-models';
-import { createApiServer } from '@recourse/api/server';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
 import { UnknownVersionError } from '@recourse/infra/errors';
 import { holdFolder } from '@recourse/infra/lock';
@@ -30,6 +26,7 @@ import { shippingService } from '@recourse/shipping/service';
 import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
 import type { Config } from './config.ts';
 import { putInDemoCatalogue } from './demo-catalogue.ts';
+import { listen } from './listen.ts';
 
 /** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
 export type EmbeddedOverrides = {
@@ -240,58 +237,6 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
         .close()
         .then(() => Promise.all([http.close(), broker.close()]))
         .then(() => closeAll(closing));
-      return closed;
-    },
-  };
-};
-
-/** How long open requests may take to end once the process stops, as a share of the whole time that it has. */
-const requestsShare = 0.3;
-
-/** How often the server looks meanwhile for connections that have become idle: clients keep them open. */
-const endIdleEveryMs = 50;
-
-/**
- * Takes the port first, so that a port in use is found out before anything is changed; until `answerBy` every request
- * is answered 503. `close` takes no new connections and waits for the requests that run.
- */
-const listen = async ({ host, port, shutdownMsMax }: Config, clock: Clock) => {
-  let answer: RequestListener = (request, response) => {
-    const starting = new ProblemError('starting', 'Recourse is starting: try again in a moment.');
-    const { status, headers, body } = problemAnswer(starting, request.url ?? '');
-    response
-      .writeHead(status, { ...headers, 'Content-Type': 'application/problem+json' })
-      .end(JSON.stringify(body));
-  };
-  const server = createApiServer((request, response) => answer(request, response));
-  await new Promise<void>((listening, failed) => {
-    server.once('error', failed);
-    server.listen(port, host, () => {
-      server.off('error', failed);
-      listening();
-    });
-  });
-  let closed: Promise<void> | undefined;
-  const end = async () => {
-    const ended = new Promise<void>((done) => server.close(() => done()));
-    const cancel = clock.after(shutdownMsMax * requestsShare, () => server.closeAllConnections());
-    let cancelLook = () => {};
-    const endIdle = () => {
-      server.closeIdleConnections();
-      cancelLook = clock.after(endIdleEveryMs, endIdle);
-    };
-    endIdle();
-    await ended;
-    cancel();
-    cancelLook();
-  };
-  return {
-    port: (server.address() as AddressInfo).port,
-    answerBy: (listener: RequestListener) => {
-      answer = listener;
-    },
-    close: () => {
-      closed ??= end();
       return closed;
     },
   };

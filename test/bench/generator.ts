@@ -1,4 +1,5 @@
 import { Pool } from 'undici';
+import { type Random, randomFrom } from '../random.ts';
 
 /**
  * The load, a process of its own: so many clients, each of which posts an order, waits for its end and posts again.
@@ -33,14 +34,6 @@ export type LoadReport = {
 /** SKUs of the bench's catalogue. */
 export const benchSkus = Array.from({ length: 500 }, (_, index) => `BENCH-${String(index).padStart(3, '0')}`);
 
-/** Small, fast, seeded (mulberry32): the same orders in every run. */
-const randomOf = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0;
-  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-};
-
 /** Ways in which an order is taken back: by payment, by stock, by the carrier. */
 const takenBack = [
   { paymentToken: 'tok_declined' },
@@ -48,7 +41,7 @@ const takenBack = [
   { country: 'Atlantis' },
 ];
 
-const orderOf = (random: () => number, takenBackShare: number) => {
+const orderOf = (random: Random, takenBackShare: number) => {
   const lines = Array.from({ length: 3 }, () => ({
     sku: benchSkus[Math.floor(random() * benchSkus.length)],
     quantity: 1 + Math.floor(random() * 3),
@@ -61,7 +54,7 @@ const orderOf = (random: () => number, takenBackShare: number) => {
 
 const load = async (job: LoadJob): Promise<LoadReport> => {
   const pool = new Pool(job.url, { connections: job.clients, pipelining: 1 });
-  const random = randomOf(job.seed);
+  const random = randomFrom(job.seed);
   const latencies: number[] = [];
   const counts = { completed: 0, cancelled: 0, failed: 0 };
   const begin = performance.now();

@@ -21,7 +21,7 @@ import { orchestrator } from '@recourse/sagas/orchestrator';
 import { shippingService } from '@recourse/shipping/service';
 import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
 import { pino } from 'pino';
-import { type Random, randomFrom } from '../simulation/world.ts';
+import { type Random, randomFrom } from '../random.ts';
 
 /**
  * Every order of events in which a cancellation can meet a shipment: from just before the shipment is asked for, each

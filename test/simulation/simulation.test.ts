@@ -11,8 +11,9 @@ import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { openSimulatedGateway } from '@recourse/payment/simulated-gateway';
 import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
+import { type Random, randomFrom } from '../random.ts';
 import { virtualClock } from '../virtual-clock.ts';
-import { openWorld, type Random, randomFrom, type World } from './world.ts';
+import { openWorld, type World } from './world.ts';
 
 /**
  * Whole histories under a virtual clock: orders, cancellations and receipts come in while calls, appends and

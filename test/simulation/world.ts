@@ -15,21 +15,8 @@ import { timersService } from '@recourse/sagas/timers';
 import type { Carrier } from '@recourse/shipping/carrier';
 import { shippingService } from '@recourse/shipping/service';
 import { pino } from 'pino';
+import type { Random } from '../random.ts';
 import type { VirtualClock } from '../virtual-clock.ts';
-
-/** Chance, from a seed: the same in every run. */
-export type Random = () => number;
-
-/** A seeded source of chance (mulberry32). */
-export const randomFrom = (seed: number): Random => {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-};
 
 /** How often what goes wrong, as shares of calls. */
 type Faults = {
