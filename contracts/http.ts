@@ -27,6 +27,9 @@ export const Position = z
   .regex(/^\d{16}$/)
   .meta({ id: 'Position', description: 'Opaque; sorts.' });
 
+/** Writes a time for readers: milliseconds since 1970 as RFC 3339 in UTC. */
+export const rfc3339 = (time: number): string => new Date(time).toISOString();
+
 /** Writes a position for readers. */
 export const formatPosition = (position: number): string => String(position).padStart(16, '0');
 

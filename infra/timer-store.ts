@@ -1,8 +1,8 @@
-import { DatabaseSync } from 'node:sqlite';
 import type { TimerSet } from '@recourse/contracts/events';
 import type { EventId, OrderId, TimerId } from '@recourse/contracts/ids';
-import { StartError, UnavailableError } from './errors.ts';
+import { UnavailableError } from './errors.ts';
 import type { PendingTimer, TimerStore } from './ports/timer-store.ts';
+import { openStateFile } from './state-file.ts';
 
 const schemaVersion = 1;
 
@@ -15,10 +15,16 @@ const schema = `
 
 /** Opens `timers.db`, made where it does not exist. Throws `StartError`. */
 export const openTimerStore = (path: string): TimerStore => {
-  const db = open(path);
+  const db = openStateFile({
+    path,
+    schema,
+    schemaVersion,
+    code: 'timer-store',
+    deletingIt: 'set the timers anew from the log',
+  });
   const insert = db.prepare('insert or replace into pending values (?, ?, ?, ?, ?, ?, ?)');
   const remove = db.prepare('delete from pending where timer_id = ?');
-  let isNew = versionOf(db) === 0;
+  let isNew = Number(db.prepare('pragma user_version').get()?.user_version) === 0;
 
   return {
     isNew: () => isNew,
@@ -42,29 +48,6 @@ export const openTimerStore = (path: string): TimerStore => {
     close: () => db.close(),
   };
 };
-
-const open = (path: string): DatabaseSync => {
-  let db: DatabaseSync | undefined;
-  try {
-    db = new DatabaseSync(path);
-    db.exec('pragma journal_mode = wal; pragma synchronous = full;');
-    if (versionOf(db) > schemaVersion) {
-      throw new StartError(
-        'newer-data',
-        `${path} was written by a newer version of Recourse: run that one, or delete the file to set the timers anew from the log`,
-      );
-    }
-    db.exec(schema);
-    return db;
-  } catch (error) {
-    db?.close();
-    if (error instanceof StartError) throw error;
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new StartError('timer-store', `cannot open ${path}: ${cause}`);
-  }
-};
-
-const versionOf = (db: DatabaseSync): number => Number(db.prepare('pragma user_version').get()?.user_version);
 
 const timerOf = (row: Record<string, unknown>): PendingTimer => ({
   timerId: row.timer_id as TimerId,

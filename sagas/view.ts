@@ -1,5 +1,10 @@
 import type { CommandName } from '@recourse/contracts/commands';
-import type { CancelPreview, Saga, SagaState as SagaStateName } from '@recourse/contracts/http';
+import {
+  type CancelPreview,
+  rfc3339,
+  type Saga,
+  type SagaState as SagaStateName,
+} from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import type { RecordedEvent } from '@recourse/infra/ports/event-log';
 import { getNextTransitions } from 'xstate';
@@ -75,8 +80,6 @@ export const sagaView = (sources: SagaSources): Saga => {
     next: open ? nextOf(state.value) : [],
   };
 };
-
-const rfc3339 = (time: number) => new Date(time).toISOString();
 
 const deadlineOf = (advances: SagaSources['advances']): number | undefined => {
   for (const { time, data } of advances) {

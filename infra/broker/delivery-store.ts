@@ -1,8 +1,8 @@
-import { DatabaseSync, type SQLOutputValue } from 'node:sqlite';
+import type { SQLOutputValue } from 'node:sqlite';
 import type { OrderId } from '@recourse/contracts/ids';
 import { assertNever } from '../assert-never.ts';
-import { StartError } from '../errors.ts';
 import type { Message, ParkedMessage } from '../ports/broker.ts';
+import { openStateFile } from '../state-file.ts';
 
 /** Where a message stands for a group: the position of its record, and its index within it. */
 export type Place = { readonly group: string; readonly position: number; readonly index: number };
@@ -67,7 +67,13 @@ const schema = `
 
 /** Opens `delivery.db`: checkpoints, parked messages, and the record of what was discarded. Throws `StartError`. */
 export const openDeliveryStore = (path: string) => {
-  const db = open(path);
+  const db = openStateFile({
+    path,
+    schema,
+    schemaVersion,
+    code: 'delivery-store',
+    deletingIt: 'deliver everything again',
+  });
   const insert = db.prepare(
     'insert or replace into parked values (:grp, :position, :idx, :topic, :key, :type, :messageId, :state, :attempts, :error, :parkedAt, :retryAt, :message)',
   );
@@ -175,28 +181,6 @@ export const openDeliveryStore = (path: string) => {
 
 /** The open `delivery.db`. */
 export type DeliveryStore = ReturnType<typeof openDeliveryStore>;
-
-const open = (path: string): DatabaseSync => {
-  let db: DatabaseSync | undefined;
-  try {
-    db = new DatabaseSync(path);
-    db.exec('pragma journal_mode = wal; pragma synchronous = full;');
-    const version = Number(db.prepare('pragma user_version').get()?.user_version);
-    if (version > schemaVersion) {
-      throw new StartError(
-        'newer-data',
-        `${path} was written by a newer version of Recourse: run that one, or delete the file to deliver everything again`,
-      );
-    }
-    db.exec(schema);
-    return db;
-  } catch (error) {
-    db?.close();
-    if (error instanceof StartError) throw error;
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new StartError('delivery-store', `cannot open ${path}: ${cause}`);
-  }
-};
 
 const parameters = ({ place, message, standing, parkedAt }: Extract<Change, { change: 'park' }>) => ({
   grp: place.group,

@@ -1,5 +1,5 @@
 import type { EventData } from '@recourse/contracts/events';
-import type { Order } from '@recourse/contracts/http';
+import { type Order, rfc3339 } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import type { RecordedEvent } from '@recourse/infra/ports/event-log';
 
@@ -157,8 +157,6 @@ const becauseOf = (view: OrderView, state: Order['state']): Order['because'] => 
   if (state === 'cancelled') return view.cancelledBecause;
   return state === 'cancelling' ? (view.sagaBecause ?? 'customer-cancelled') : null;
 };
-
-const rfc3339 = (time: number) => new Date(time).toISOString();
 
 /** Whether the order has come to its end for its customer. */
 export const hasEnded = (view: OrderView): boolean => view.end !== undefined;

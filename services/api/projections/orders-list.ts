@@ -1,8 +1,8 @@
-import { formatPosition, type OrderList, type OrderListQuery } from '@recourse/contracts/http';
+import { formatPosition, type OrderList, type OrderListQuery, rfc3339 } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import type { ProjectionReader, Query } from '@recourse/infra/project/read';
 import type { OrderCount, OrderRow } from './orders.ts';
-import { allOf, pageOf, rfc3339, stretchOf, where } from './page.ts';
+import { allOf, pageOf, stretchOf, where } from './page.ts';
 
 /** One page of `GET /orders`. Throws a `ProblemError` on a bad cursor. */
 export const listOrders = (reader: ProjectionReader, asked: OrderListQuery): OrderList => {

@@ -77,6 +77,3 @@ export const pageOf = <Row extends { readonly position: number }>(
   const rows = found.slice(0, limit);
   return { rows, nextCursor: found.length > limit ? formatCursor(rows.at(-1)!.position) : null };
 };
-
-/** A time on the wire. */
-export const rfc3339 = (time: number): string => new Date(time).toISOString();

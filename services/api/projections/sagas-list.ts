@@ -1,7 +1,7 @@
-import { formatPosition, type SagaList, type SagaListQuery } from '@recourse/contracts/http';
+import { formatPosition, rfc3339, type SagaList, type SagaListQuery } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import type { ProjectionReader } from '@recourse/infra/project/read';
-import { allOf, type Conditions, pageOf, rfc3339, stretchOf, where } from './page.ts';
+import { allOf, type Conditions, pageOf, stretchOf, where } from './page.ts';
 import type { SagaRow } from './sagas.ts';
 
 /** What decides, besides its rows, which sagas are stuck. Milliseconds. */

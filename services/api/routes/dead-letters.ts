@@ -1,4 +1,4 @@
-import { DeadLetter, DeadLetterList, DiscardRequest } from '@recourse/contracts/http';
+import { DeadLetter, DeadLetterList, DiscardRequest, rfc3339 } from '@recourse/contracts/http';
 import type { ParkedMessage } from '@recourse/infra/ports/broker';
 import { z } from 'zod';
 import { readJson } from '../body.ts';
@@ -72,7 +72,7 @@ const shown = (parked: ParkedMessage): DeadLetter => ({
   messageId: parked.messageId,
   attempts: parked.attempts,
   error: parked.error ?? '',
-  parkedAt: new Date(parked.parkedAt).toISOString(),
+  parkedAt: rfc3339(parked.parkedAt),
   message: parked.message,
 });
 

@@ -1,4 +1,4 @@
-import { Receipt, ReceiptRequest, Stock } from '@recourse/contracts/http';
+import { Receipt, ReceiptRequest, rfc3339, Stock } from '@recourse/contracts/http';
 import { type ReceiptId, Sku } from '@recourse/contracts/ids';
 import { ReceiptReusedError } from '@recourse/inventory/receipts';
 import type { Request, Response } from 'express';
@@ -42,7 +42,7 @@ export const inventoryRoutes = (context: Context): readonly Route[] => {
         const found = await inventory.stockOf(sku);
         if (found === undefined) throw notFound(`SKU ${sku}`);
         const { onHand, revision, updatedAt } = found;
-        const stock: Stock = { sku, onHand, revision, updatedAt: new Date(updatedAt).toISOString() };
+        const stock: Stock = { sku, onHand, revision, updatedAt: rfc3339(updatedAt) };
         sendJson(res, 200, stock);
       },
     },
