@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { registry } from '@recourse/contracts/registry';
+import { upcast } from '@recourse/contracts/upcasters';
 import { UnknownVersionError } from '../errors.ts';
 import type { FoldedEvent } from '../project/projection.ts';
 import type { LogSource } from '../project/source.ts';
@@ -79,6 +80,7 @@ export const openSqliteLogReader = (path: string): LogSource => {
   const ownerOf = ownerNames(db);
   const types = typeNames(db);
   const idRow = db.prepare('SELECT id FROM records WHERE position = ?');
+  const timeRow = db.prepare('SELECT time FROM records WHERE position <= ? ORDER BY position DESC LIMIT 1');
   const categories = new Map<number, string>();
   let rows: { readonly numbers: string; readonly statement: StatementSync } | undefined;
 
@@ -111,7 +113,7 @@ export const openSqliteLogReader = (path: string): LogSource => {
       version,
       time,
       correlation: correlation === null ? owner : unpack(correlation),
-      data: JSON.parse(data),
+      data: upcast(name, version, JSON.parse(data)),
     } as FoldedEvent;
   };
 
@@ -122,6 +124,18 @@ export const openSqliteLogReader = (path: string): LogSource => {
 
   const head = () => (headRow.get() as { head: number | null }).head ?? 0;
 
+  /** Times never decrease from one position to the next, so the last one of a time is found by halving. */
+  const positionAt = (timeMs: number) => {
+    let [before, after] = [0, head() + 1];
+    while (after - before > 1) {
+      const middle = Math.floor((before + after) / 2);
+      const { time } = (timeRow.get(middle) as { time: number } | undefined) ?? { time: -1 };
+      if (time <= timeMs) before = middle;
+      else after = middle;
+    }
+    return before;
+  };
+
   return {
     head,
     read: (after, max, wanted) => {
@@ -131,6 +145,7 @@ export const openSqliteLogReader = (path: string): LogSource => {
       return { records: found.map(decode), place: { position: last, id: idAt(last) ?? '' } };
     },
     idAt,
+    positionAt,
     close: () => db.close(),
   };
 };

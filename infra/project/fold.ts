@@ -1,5 +1,6 @@
 import { openProjectionFile, type Place, type ProjectionFile, swapPointer } from './file.ts';
-import type { FoldedEvent, Projection, ProjectionStatus, Rows } from './projection.ts';
+import { errorOf, foldRecords, textOf, type Unfolded } from './fold-records.ts';
+import type { FoldedEvent, Projection, ProjectionStatus } from './projection.ts';
 import type { LogSource, Stretch } from './source.ts';
 
 /** The most records in one batch: one transaction for each projection. */
@@ -16,45 +17,26 @@ export type RunningProjection = {
   retry(): void;
 };
 
-type Failed = { readonly record: FoldedEvent; readonly error: unknown };
-
-const textOf = (error: unknown) => (error as Partial<Error> | null)?.message ?? String(error);
-
 /** Opens the file of a projection and lets its reads be served from it. Throws where the folder cannot be written. */
 export const runProjection = (
   folder: string,
   projection: Projection,
   source: LogSource,
 ): RunningProjection => {
-  const { name, version, fold } = projection;
+  const { name, version } = projection;
   const file = openProjectionFile(folder, projection, ({ position, id }) => source.idAt(position) === id);
   swapPointer(folder, projection);
-  const rows = file.tables as unknown as Readonly<Record<string, Rows<never>>>;
   let state: ProjectionStatus['state'] = 'running';
   let error: ProjectionStatus['error'] = null;
 
-  const foldAll = (records: readonly FoldedEvent[], after: number, before: number): Failed | undefined => {
-    for (const record of records) {
-      if (record.position <= after) continue;
-      if (record.position >= before) return undefined;
-      try {
-        fold[record.type]?.(rows, record);
-      } catch (thrown) {
-        return { record, error: thrown };
-      }
-    }
-    return undefined;
-  };
-
   /** Keeps what came before the record that cannot be folded, and stops there. */
-  const stop = (records: readonly FoldedEvent[], after: number, { record, error: thrown }: Failed) => {
+  const stop = (records: readonly FoldedEvent[], after: number, failed: Unfolded) => {
     file.forget();
-    foldAll(records, after, record.position);
-    const before = record.position - 1;
+    foldRecords(projection, file.tables, records, after, failed.record.position);
+    const before = failed.record.position - 1;
     if (before > after) file.commit({ position: before, id: source.idAt(before) ?? '' });
-    const { position, stream, type } = record;
     state = 'stopped';
-    error = { message: textOf(thrown), position, stream, type };
+    error = errorOf(failed);
   };
 
   return {
@@ -65,7 +47,7 @@ export const runProjection = (
       const after = file.checkpoint().position;
       if (state === 'stopped' || place.position <= after) return;
       try {
-        const failed = foldAll(records, after, Number.POSITIVE_INFINITY);
+        const failed = foldRecords(projection, file.tables, records, after);
         if (failed !== undefined) return stop(records, after, failed);
         file.commit(place);
         error = null;

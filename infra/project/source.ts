@@ -17,5 +17,7 @@ export interface LogSource {
   read(after: number, max: number, wanted: ReadonlySet<string>): Stretch | undefined;
   /** The id of the record at a position, `undefined` where there is none. */
   idAt(position: number): string | undefined;
+  /** The position of the last record whose time is not after this (milliseconds since 1970); 0 where there is none. */
+  positionAt(timeMs: number): number;
   close(): void;
 }
