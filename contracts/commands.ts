@@ -20,6 +20,9 @@ export type Because = z.infer<typeof Because>;
 export const commandData = {
   ProcessPayment: z.strictObject({ amount: Amount, currency: Currency, paymentToken: PaymentToken }),
   RefundPayment: z.strictObject({ currency: Currency }),
+  AuthorizePayment: z.strictObject({ amount: Amount, currency: Currency, paymentToken: PaymentToken }),
+  CapturePayment: z.strictObject({ amount: Amount, currency: Currency }),
+  VoidPayment: z.strictObject({}),
   ReserveInventory: z.strictObject({
     /** Lines of one SKU are summed: one take a SKU. */
     lines: z.array(z.strictObject({ sku: Sku, quantity: z.int().min(1) })).min(1),

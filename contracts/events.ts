@@ -72,15 +72,20 @@ export const Outstanding = z.strictObject({
 });
 export type Outstanding = z.infer<typeof Outstanding>;
 
+/** Which of an order's streams a saga hears: its participants', and the one for timers and people. */
+const Heard = z.enum([...Participant.options, 'saga-input']);
+
 /** The saga's context: what it must remember besides the name of its state. */
 export const SagaContext = z.strictObject({
   /** The last revision heard of each stream of the order. */
-  sequence: z.partialRecord(z.enum([...Participant.options, 'saga-input']), z.int().min(0)),
+  sequence: z.partialRecord(Heard, z.int().min(0)),
   outstanding: Outstanding.optional(),
   /** The timers now set. */
   askTimer: TimerId.optional(),
   deadlineTimer: TimerId.optional(),
   because: Because.optional(),
+  /** From version 2 of the machine on: the money was captured, so taking it back is a refund. */
+  captured: z.literal(true).optional(),
   /** True once the customer has asked to cancel. */
   cancelRequested: z.literal(true).optional(),
   /** Reasons for which a person should look at this saga. */
@@ -110,7 +115,7 @@ const sagaAdvanced = z.strictObject({
   input: z.strictObject({
     id: EventId,
     type: z.string(),
-    stream: z.string(),
+    category: Heard,
     revision: z.int().min(0),
     started: z.boolean().optional(),
   }),
@@ -138,6 +143,14 @@ export const eventData = {
 
   SagaAdvanced: sagaAdvanced,
   TimerFired: z.strictObject({ timerId: TimerId, overdue: z.boolean() }),
+  /** A wish to go on with another version of the machine, granted only while the saga stands at this revision. */
+  SagaMigrationRequested: z.strictObject({
+    from: z.int().min(1),
+    to: z.int().min(1),
+    /** The revision of `saga-<id>` at which it was found that the saga could move. */
+    atRevision: z.int().min(0),
+    note: z.string().max(2_000).optional(),
+  }),
   RetryRequested: z.strictObject({ note: z.string().max(2_000).optional() }),
 
   PaymentStarted: answer({ amount: Amount, currency: Currency, paymentToken: PaymentToken }),
@@ -149,6 +162,18 @@ export const eventData = {
     currency: Currency,
     refundId: Reference.optional(),
     /** Nothing had been charged: a tombstone, which refuses a late ProcessPayment. */
+    nothing: z.boolean(),
+  }),
+
+  AuthorizationStarted: answer({ amount: Amount, currency: Currency, paymentToken: PaymentToken }),
+  PaymentAuthorized: settled({ authorizationId: Reference, amount: Amount, currency: Currency }),
+  AuthorizationFailed: settled({ reason: z.string() }),
+  CaptureStarted: answer({ authorizationId: Reference, amount: Amount, currency: Currency }),
+  PaymentCaptured: settled({ captureId: Reference, amount: Amount, currency: Currency }),
+  VoidStarted: answer({ authorizationId: Reference }),
+  PaymentVoided: settled({
+    voidId: Reference.optional(),
+    /** Nothing had been authorised: a tombstone, which refuses a late AuthorizePayment. */
     nothing: z.boolean(),
   }),
 

@@ -23,11 +23,19 @@ const eventTopics: Record<EventType, Topic | null> = {
   SagaAdvanced: 'saga.events',
   TimerFired: 'saga.inputs',
   RetryRequested: 'saga.inputs',
+  SagaMigrationRequested: 'saga.inputs',
   PaymentStarted: 'payment.events',
   PaymentProcessed: 'payment.events',
   PaymentFailed: 'payment.events',
   RefundStarted: 'payment.events',
   PaymentRefunded: 'payment.events',
+  AuthorizationStarted: 'payment.events',
+  PaymentAuthorized: 'payment.events',
+  AuthorizationFailed: 'payment.events',
+  CaptureStarted: 'payment.events',
+  PaymentCaptured: 'payment.events',
+  VoidStarted: 'payment.events',
+  PaymentVoided: 'payment.events',
   ReservationStarted: 'inventory.events',
   InventoryReserved: 'inventory.events',
   InventoryFailed: 'inventory.events',
@@ -49,6 +57,9 @@ const eventTopics: Record<EventType, Topic | null> = {
 export const addressee: Record<CommandName, Participant> = {
   ProcessPayment: 'payment',
   RefundPayment: 'payment',
+  AuthorizePayment: 'payment',
+  CapturePayment: 'payment',
+  VoidPayment: 'payment',
   ReserveInventory: 'inventory',
   ReleaseInventory: 'inventory',
   ShipOrder: 'shipping',
@@ -57,17 +68,25 @@ export const addressee: Record<CommandName, Participant> = {
   CancelOrder: 'order',
 };
 
+/** The versions of schemas that have changed; all others are at 1. Each older one has its upcaster in `upcasters`. */
+const versions: Readonly<Partial<Record<EventType | CommandName, number>>> = { SagaAdvanced: 2 };
+
 const entriesOf = <K extends string, V>(record: Record<K, V>) => Object.entries(record) as [K, V][];
 
-/** Every type on the wire. Versions start at 1 and grow when a schema changes. */
+/** Every type on the wire. Versions start at 1 and grow when a schema changes in a way that old data does not fit. */
 export const registry = new Map<string, Registered>([
   ...entriesOf(eventTopics).map(([type, topic]): [string, Registered] => [
     type,
-    { kind: 'event', topic, version: 1, schema: eventData[type] },
+    { kind: 'event', topic, version: versions[type] ?? 1, schema: eventData[type] },
   ]),
   ...entriesOf(addressee).map(([type, participant]): [string, Registered] => [
     type,
-    { kind: 'command', topic: `${participant}.commands`, version: 1, schema: commandData[type] },
+    {
+      kind: 'command',
+      topic: `${participant}.commands`,
+      version: versions[type] ?? 1,
+      schema: commandData[type],
+    },
   ]),
 ]);
 

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { orderSagaV1 } from './machine.ts';
+import { machines, type SagaVersion, sagaVersions } from './machines.ts';
 
 /** The statechart as data and as a picture, made from the machine itself. `npm run chart` writes both into docs/. */
 
@@ -11,33 +11,36 @@ export type Arrow = {
   readonly to: string;
 };
 
-/** The chart as plain JSON: its name and version, the command that each state issues, and every arrow. */
-export const chart = () => ({
-  name: orderSagaV1.id,
-  version: orderSagaV1.version,
-  initial: 'accepted',
-  states: Object.values(orderSagaV1.states).map(({ key, type, entry }) => ({
-    name: key,
-    final: type === 'final',
-    command: entry.map((action) => (action as { params: { command: string } }).params.command)[0] ?? null,
-  })),
-  arrows: Object.values(orderSagaV1.states).flatMap((state) =>
-    [...state.transitions.values()].flat().map(
-      ({ eventType, guard, target }): Arrow => ({
-        from: state.key,
-        on: eventType,
-        ...(guard === undefined ? {} : { guard: String(guard) }),
-        to: target?.[0]?.key ?? state.key,
-      }),
+/** The chart of a version as plain JSON: the command that each state issues, and every arrow. */
+export const chart = (version: SagaVersion) => {
+  const machine: (typeof machines)[1] = machines[version] as never;
+  return {
+    name: machine.id,
+    version: machine.version,
+    initial: 'accepted',
+    states: Object.values(machine.states).map(({ key, type, entry }) => ({
+      name: key,
+      final: type === 'final',
+      command: entry.map((action) => (action as { params: { command: string } }).params.command)[0] ?? null,
+    })),
+    arrows: Object.values(machine.states).flatMap((state) =>
+      [...state.transitions.values()].flat().map(
+        ({ eventType, guard, target }): Arrow => ({
+          from: state.key,
+          on: eventType,
+          ...(guard === undefined ? {} : { guard: String(guard) }),
+          to: target?.[0]?.key ?? state.key,
+        }),
+      ),
     ),
-  ),
-});
+  };
+};
 
-const back = new Set(['cancellingShipment', 'releasing', 'refunding', 'cancelling', 'cancelled']);
+const back = new Set(['cancellingShipment', 'releasing', 'voiding', 'refunding', 'cancelling', 'cancelled']);
 
 /** The chart in the DOT language of Graphviz: the way forward in green, the way back in red. */
-export const dot = (): string => {
-  const { states, arrows } = chart();
+export const dot = (version: SagaVersion): string => {
+  const { states, arrows } = chart(version);
   const colour = (name: string) => (back.has(name) ? '#b3261e' : '#1b6e3c');
   const nodes = states.map(
     ({ name, command, final }) =>
@@ -65,6 +68,10 @@ ${[...nodes, ...edges].join('\n')}
 if (import.meta.main) {
   const { instance } = await import('@viz-js/viz');
   const docs = new URL('../docs/', import.meta.url);
-  await writeFile(new URL('order-saga.json', docs), `${JSON.stringify(chart(), null, 2)}\n`);
-  await writeFile(new URL('order-saga.svg', docs), (await instance()).renderString(dot(), { format: 'svg' }));
+  const viz = await instance();
+  for (const version of sagaVersions) {
+    const name = `order-saga-v${version}`;
+    await writeFile(new URL(`${name}.json`, docs), `${JSON.stringify(chart(version), null, 2)}\n`);
+    await writeFile(new URL(`${name}.svg`, docs), viz.renderString(dot(version), { format: 'svg' }));
+  }
 }

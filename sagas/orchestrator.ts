@@ -1,12 +1,13 @@
 import type { Outstanding } from '@recourse/contracts/events';
 import type { OrderId } from '@recourse/contracts/ids';
 import { addressee, type Topic } from '@recourse/contracts/registry';
-import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
+import { orderStream } from '@recourse/contracts/streams';
 import { ConflictError } from '@recourse/infra/errors';
 import { stamp } from '@recourse/infra/event-id';
 import type { ConsumerGroup, Message } from '@recourse/infra/ports/broker';
 import { type EventLog, noStream, type RecordedEvent } from '@recourse/infra/ports/event-log';
 import { LRUCache } from 'lru-cache';
+import { knownVersion, type SagaVersion } from './machines.ts';
 import {
   accepted,
   hears,
@@ -18,7 +19,13 @@ import {
 } from './step.ts';
 
 /** A saga in memory: what OrderCreated said, where it stands, and the revision of its stream. */
-type Known = { readonly facts: OrderFacts; readonly state: SagaState; readonly revision: number };
+type Known = {
+  readonly facts: OrderFacts;
+  readonly state: SagaState;
+  /** Of the machine to which it is pinned. */
+  readonly version: SagaVersion;
+  readonly revision: number;
+};
 
 /** Lines of orders kept in memory with their sagas: an order may have a thousand. */
 const cachedLinesMax = 250_000;
@@ -71,7 +78,7 @@ export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOpt
 
   /** Steps and appends; the same saga where the input means nothing. */
   const hear = async (orderId: OrderId, saga: Known, input: SagaInput): Promise<Known> => {
-    const data = step(orderId, saga.state, input, saga.facts, times);
+    const data = step(saga.state, input, saga.facts, times, saga.version);
     if (data === undefined) return saga;
     const { revision } = await log.append(
       orderStream('saga', orderId),
@@ -127,8 +134,7 @@ const categoryOf = {
   'inventory.events': 'inventory',
   'shipping.events': 'shipping',
   'saga.inputs': 'saga-input',
-  'saga.events': 'saga',
-} as const satisfies Partial<Record<Topic, OrderCategory>>;
+} as const satisfies Partial<Record<Topic, SagaInput['category']>>;
 
 const inputOf = (message: Extract<Message, { kind: 'event' }>): SagaInput => ({
   id: message.id,
@@ -142,8 +148,9 @@ const inputOf = (message: Extract<Message, { kind: 'event' }>): SagaInput => ({
 const load = async (log: EventLog, orderId: OrderId, input: SagaInput): Promise<Known> => {
   const [last] = await log.readStream(orderStream('saga', orderId), { direction: 'backwards', max: 1 });
   const facts = input.type === 'OrderCreated' ? (input.data as OrderFacts) : await factsOf(log, orderId);
-  if (last === undefined) return { facts, state: accepted, revision: noStream };
-  return { facts, state: (last as RecordedEvent<'SagaAdvanced'>).data.state, revision: last.revision };
+  if (last === undefined) return { facts, state: accepted, version: 1, revision: noStream };
+  const { state, machine } = (last as RecordedEvent<'SagaAdvanced'>).data;
+  return { facts, state, version: knownVersion(machine.version), revision: last.revision };
 };
 
 const factsOf = async (log: EventLog, orderId: OrderId): Promise<OrderFacts> => {

@@ -1,11 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CommandName } from '@recourse/contracts/commands';
-import type { EventId, OrderId, Sku, TimerId } from '@recourse/contracts/ids';
-import type { OrderCategory } from '@recourse/contracts/streams';
-import { asksMax, orderSagaV1, undoAsksFlagged } from './machine.ts';
+import type { EventId, Sku, TimerId } from '@recourse/contracts/ids';
+import { asksMax, undoAsksFlagged } from './chart-parts.ts';
+import { orderSagaV1 } from './order-saga-v1.ts';
 import { type Advance, accepted, type OrderFacts, type SagaInput, type SagaState, step } from './step.ts';
 
-const orderId = '0192f0a0-0000-7000-8000-000000000001' as OrderId;
 const times = { askDelaysMs: [1_000, 2_000, 5_000, 10_000, 20_000], deadlineMs: 300_000 };
 const line = (sku: string, quantity: number) => ({ sku: sku as Sku, quantity, unitPrice: 250 });
 const facts = {
@@ -18,7 +17,7 @@ const facts = {
   bodyHash: 'hash',
 } as unknown as OrderFacts;
 
-const categories: Record<string, OrderCategory> = {
+const categories: Record<string, SagaInput['category']> = {
   OrderCreated: 'order',
   OrderCancellationRequested: 'order',
   OrderCompleted: 'order',
@@ -52,7 +51,7 @@ const timer = (timerId: TimerId | undefined, started = true, overdue = false) =>
 
 /** A saga that has heard these, one after the other. */
 const after = (...types: string[]): SagaState =>
-  types.reduce((state, type) => step(orderId, state, input(type), facts, times)?.state ?? state, accepted);
+  types.reduce((state, type) => step(state, input(type), facts, times, 1)?.state ?? state, accepted);
 
 const way = {
   accepted: [],
@@ -136,7 +135,7 @@ describe('every state has an answer to every event', () => {
     // A cancellation that was heard on the way there changes nothing when it comes again.
     const repeated = event === 'OrderCancellationRequested' && state.context.cancelRequested === true;
     const expected = repeated ? [name] : heard[name][event];
-    const advance = step(orderId, state, input(event), facts, times);
+    const advance = step(state, input(event), facts, times, 1);
     if (expected === undefined) return expect(advance).toBeUndefined();
     expect([advance?.state.value ?? name, ...(advance?.commands.map(({ type }) => type) ?? [])]).toEqual(
       expected,
@@ -152,7 +151,7 @@ const undoOf: Partial<Record<State, readonly [State, CommandName, string]>> = {
 const open = states.filter((state) => !['accepted', 'completed', 'cancelled'].includes(state));
 
 const askAgain = (state: SagaState, started = true, overdue = false): Advance =>
-  step(orderId, state, timer(state.context.askTimer, started, overdue), facts, times)!;
+  step(state, timer(state.context.askTimer, started, overdue), facts, times, 1)!;
 
 describe('asking again', () => {
   it.each(open)('%s asks again with the same command id, at growing intervals', (name) => {
@@ -196,7 +195,7 @@ describe('asking again', () => {
 
   it.each(open)('%s is flagged, and goes on, when its deadline passes', (name) => {
     const state = after(...way[name]);
-    const advance = step(orderId, state, timer(state.context.deadlineTimer), facts, times)!;
+    const advance = step(state, timer(state.context.deadlineTimer), facts, times, 1)!;
     expect(advance.state.value).toBe(name);
     expect(advance.state.context.flags).toEqual(['deadline']);
     expect(advance.commands).toEqual([]);
@@ -220,21 +219,21 @@ describe('asking again', () => {
       state = advance.state;
     }
     expect(delays).toEqual([2, 5, 10, 20, 20, 20, 20, 20, 40, 80, 160, 320, 600, 600, 600]);
-    const anew = step(orderId, state, input('RetryRequested'), facts, times)!;
+    const anew = step(state, input('RetryRequested'), facts, times, 1)!;
     expect(anew.timers.set[0]!.afterMs).toBe(1_000);
   });
 
   it('ignores a timer that is not set any more', () => {
     const before = after(...way.paying);
     const state = after(...way.reserving);
-    expect(step(orderId, state, timer(before.context.askTimer), facts, times)).toBeUndefined();
-    expect(step(orderId, state, timer('unknown' as TimerId), facts, times)).toBeUndefined();
+    expect(step(state, timer(before.context.askTimer), facts, times, 1)).toBeUndefined();
+    expect(step(state, timer('unknown' as TimerId), facts, times, 1)).toBeUndefined();
   });
 });
 
 describe('a step', () => {
   it('sums the lines of one SKU', () => {
-    const advance = step(orderId, after('OrderCreated'), input('PaymentProcessed'), facts, times)!;
+    const advance = step(after('OrderCreated'), input('PaymentProcessed'), facts, times, 1)!;
     expect(advance.commands[0]!.data).toEqual({
       lines: [
         { sku: 'A', quantity: 4 },
@@ -245,25 +244,25 @@ describe('a step', () => {
 
   it('gives the same ids for the same input, and others for other data', () => {
     const created = input('OrderCreated');
-    const once = step(orderId, accepted, created, facts, times)!;
-    expect(step(orderId, accepted, created, facts, times)).toEqual(once);
-    const dearer = step(orderId, accepted, created, { ...facts, total: 1_501 }, times)!;
+    const once = step(accepted, created, facts, times, 1)!;
+    expect(step(accepted, created, facts, times, 1)).toEqual(once);
+    const dearer = step(accepted, created, { ...facts, total: 1_501 }, times, 1)!;
     expect(dearer.commands[0]!.id).not.toBe(once.commands[0]!.id);
   });
 
   it('ignores what is not newer than the last revision heard of its stream', () => {
     const state = after(...way.reserving);
     const old = input('PaymentFailed', { revision: state.context.sequence.payment! });
-    expect(step(orderId, state, old, facts, times)).toBeUndefined();
+    expect(step(state, old, facts, times, 1)).toBeUndefined();
   });
 
   it('flags a late answer and decides nothing by it', () => {
     const late = step(
-      orderId,
       after(...way.paying),
       input('PaymentProcessed', { data: { late: true } }),
       facts,
       times,
+      1,
     )!;
     expect(late.state.value).toBe('paying');
     expect(late.state.context.flags).toEqual(['late-answer']);
@@ -272,7 +271,7 @@ describe('a step', () => {
 
   it('cancels every timer with its last step, and waits for nothing more', () => {
     const state = after(...way.completing);
-    const last = step(orderId, state, input('OrderCompleted'), facts, times)!;
+    const last = step(state, input('OrderCompleted'), facts, times, 1)!;
     expect(last.timers).toEqual({
       set: [],
       cancelled: [state.context.askTimer, state.context.deadlineTimer],
@@ -287,13 +286,13 @@ describe('a step', () => {
   it('remembers why it goes back, and forgets it when it must go forward', () => {
     const back = after(...way.cancellingShipment);
     expect(back.context.because).toBe('customer-cancelled');
-    const forward = step(orderId, back, input('ShipmentCancellationRefused'), facts, times)!;
+    const forward = step(back, input('ShipmentCancellationRefused'), facts, times, 1)!;
     expect(forward.state.context.because).toBeUndefined();
     expect(forward.state.context.cancelRequested).toBe(true);
   });
 
   it('restores what JSON has kept', () => {
     const state = JSON.parse(JSON.stringify(after(...way.shipping))) as SagaState;
-    expect(step(orderId, state, input('OrderShipped'), facts, times)!.state.value).toBe('completing');
+    expect(step(state, input('OrderShipped'), facts, times, 1)!.state.value).toBe('completing');
   });
 });

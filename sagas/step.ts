@@ -1,11 +1,12 @@
 import type { CommandData, CommandName } from '@recourse/contracts/commands';
 import type { EventData, SagaContext, TimerSet } from '@recourse/contracts/events';
-import type { CommandId, EventId, OrderId, TimerId } from '@recourse/contracts/ids';
+import type { CommandId, EventId, TimerId } from '@recourse/contracts/ids';
 import { registered } from '@recourse/contracts/registry';
-import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
+import type { OrderCategory } from '@recourse/contracts/streams';
 import { commandId, timerId } from '@recourse/infra/event-id';
 import { type AnyActorScope, createActor } from 'xstate';
-import { orderSagaV1, type SagaAction, type SagaEvent, undoAsksFlagged, withFlag } from './machine.ts';
+import { type SagaAction, type SagaEvent, undoAsksFlagged, withFlag } from './chart-parts.ts';
+import { machines, type SagaVersion, sagaVersions } from './machines.ts';
 
 /** What the saga knows of its order, from OrderCreated; the state does not repeat it. */
 export type OrderFacts = EventData['OrderCreated'];
@@ -20,7 +21,7 @@ export type SagaState = Advance['state'];
 export type SagaInput = {
   readonly id: EventId;
   readonly type: string;
-  readonly category: OrderCategory;
+  readonly category: Exclude<OrderCategory, 'saga'>;
   readonly revision: number;
   readonly data: unknown;
   /** For a timer or a retry: whether the intent of the outstanding command stands in the participant's stream. */
@@ -33,12 +34,10 @@ export type SagaTimes = { readonly askDelaysMs: readonly number[]; readonly dead
 /** A saga before its first step. */
 export const accepted: SagaState = { value: 'accepted', status: 'active', context: { sequence: {} } };
 
-const machine = { name: 'order-saga', version: 1 } as const;
-
 /** One inert scope for all transitions: making one for each costs nine times the transition itself (xstate #5331). */
 const executed: SagaAction[] = [];
 const scope = (() => {
-  const self = createActor(orderSagaV1);
+  const self = createActor(machines[1]);
   const nothing = () => {};
   const inert = {
     self,
@@ -54,14 +53,15 @@ const scope = (() => {
 })();
 
 /** Hears one event in the chart: the next state's name, status and context, and the actions, or nothing if ignored. */
-const transition = (state: SagaState, event: SagaEvent) => {
+const transition = (state: SagaState, event: SagaEvent, version: SagaVersion) => {
   executed.length = 0;
-  const before = orderSagaV1.resolveState({
+  const machine: (typeof machines)[1] = machines[version] as never;
+  const before = machine.resolveState({
     value: state.value as never,
     context: state.context,
     status: state.status,
   });
-  const after = orderSagaV1.transition(before, event, scope as never);
+  const after = machine.transition(before, event, scope as never);
   if (after === before && executed.length === 0) return undefined;
   return {
     value: after.value as string,
@@ -73,32 +73,32 @@ const transition = (state: SagaState, event: SagaEvent) => {
 
 /**
  * Hears one input: the whole of what follows from it, or `undefined` where it is not newer than what was heard from
- * its stream, or means nothing in this state. Pure: the same state and input give the same advance, ids included.
+ * its stream, or means nothing in this state of this version of the machine. Pure: the same state and input give the same advance, ids included.
  */
 export const step = (
-  orderId: OrderId,
   state: SagaState,
   input: SagaInput,
   facts: OrderFacts,
   times: SagaTimes,
+  version: SagaVersion,
 ): Advance | undefined => {
   if (state.status === 'done' || input.revision <= (state.context.sequence[input.category as never] ?? -1))
     return undefined;
   const heard = input.type === 'TimerFired' ? timerEvent(state.context, input) : toSagaEvent(input);
   if (heard === undefined) return undefined;
-  if (isLate(input.data)) return advance(orderId, input, flaggedLate(state), [], { set: [], cancelled: [] });
-  const next = transition(state, heard);
+  if (isLate(input.data)) return advance(input, version, flaggedLate(state), [], { set: [], cancelled: [] });
+  const next = transition(state, heard, version);
   if (next === undefined) return undefined;
-  return settle(orderId, state, input, facts, times, next);
+  return settle(state, input, facts, times, version, next);
 };
 
 /** Gives what the chart named its ids and data: commands, the timers that ask again, the deadline. */
 const settle = (
-  orderId: OrderId,
   before: SagaState,
   input: SagaInput,
   facts: OrderFacts,
   times: SagaTimes,
+  version: SagaVersion,
   next: NonNullable<ReturnType<typeof transition>>,
 ): Advance => {
   const commands: Advance['commands'] = [];
@@ -115,8 +115,8 @@ const settle = (
   const issue = (type: CommandName, issuedBefore?: CommandId): CommandId => {
     const data = dataOf(type, facts, context);
     const id = issuedBefore ?? commandId(input.id, commands.length, type, data);
-    const { version } = registered(type);
-    commands.push({ id, type, ...(version > 1 ? { version } : {}), data });
+    const schema = registered(type).version;
+    commands.push({ id, type, ...(schema > 1 ? { version: schema } : {}), data });
     return id;
   };
   const turn = (asks: number) => delayOf(asks, times.askDelaysMs);
@@ -155,7 +155,7 @@ const settle = (
   } else if (isTimerFired(input, context.deadlineTimer)) {
     delete context.deadlineTimer;
   }
-  return advance(orderId, input, { value: next.value, status: next.status, context }, commands, {
+  return advance(input, version, { value: next.value, status: next.status, context }, commands, {
     set,
     cancelled,
   });
@@ -172,8 +172,8 @@ const delayOf = (asks: number, delaysMs: readonly number[]): number => {
 };
 
 const advance = (
-  orderId: OrderId,
   input: SagaInput,
+  version: SagaVersion,
   state: SagaState,
   commands: Advance['commands'],
   timers: Advance['timers'],
@@ -181,11 +181,11 @@ const advance = (
   input: {
     id: input.id,
     type: input.type,
-    stream: orderStream(input.category, orderId),
+    category: input.category,
     revision: input.revision,
     ...(input.started === undefined ? {} : { started: input.started }),
   },
-  machine,
+  machine: { name: 'order-saga', version },
   state: { ...state, context: heardUpTo(state.context, input) },
   commands,
   timers,
@@ -214,7 +214,9 @@ const timerEvent = (context: SagaContext, input: SagaInput): SagaEvent | undefin
 };
 
 const heardTypes: ReadonlySet<string> = new Set(
-  orderSagaV1.events.filter((type) => type !== 'AskDue' && type !== 'DeadlinePassed'),
+  sagaVersions
+    .flatMap((version): readonly string[] => machines[version].events)
+    .filter((type) => type !== 'AskDue' && type !== 'DeadlinePassed'),
 );
 
 /** Whether the saga hears a type of event at all; intents and stock records pass it by. */
@@ -233,7 +235,10 @@ const flaggedLate = (state: SagaState): SagaState => ({
 const dataOf = (type: CommandName, facts: OrderFacts, context: SagaContext): CommandData[CommandName] => {
   switch (type) {
     case 'ProcessPayment':
+    case 'AuthorizePayment':
       return { amount: facts.total, currency: facts.currency, paymentToken: facts.paymentToken };
+    case 'CapturePayment':
+      return { amount: facts.total, currency: facts.currency };
     case 'RefundPayment':
       return { currency: facts.currency };
     case 'ReserveInventory':

@@ -67,7 +67,7 @@ describe('the timers process', () => {
       correlation: order,
       causation: order,
       data: {
-        input: { id: randomUUID() as EventId, type: 'OrderCreated', stream: `order-${order}`, revision: 0 },
+        input: { id: randomUUID() as EventId, type: 'OrderCreated', category: 'order' as const, revision: 0 },
         machine: { name: 'order-saga' as const, version: 1 },
         state: { value: 'paying', status: done ? ('done' as const) : ('active' as const), context },
         commands: [],

@@ -6,9 +6,10 @@ import {
   type SagaState as SagaStateName,
 } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
+import { orderStream } from '@recourse/contracts/streams';
 import type { RecordedEvent } from '@recourse/infra/ports/event-log';
 import { getNextTransitions } from 'xstate';
-import { orderSagaV1 } from './machine.ts';
+import { knownVersion, machines } from './machines.ts';
 import type { SagaState } from './step.ts';
 
 /** What a saga is shown from: the records of its own stream and of its order's, and what is known besides. */
@@ -71,13 +72,13 @@ export const sagaView = (sources: SagaSources): Saga => {
       heard: {
         id: data.input.id,
         type: data.input.type,
-        stream: data.input.stream,
+        stream: orderStream(data.input.category, orderId),
         revision: data.input.revision,
       },
       state: data.state.value as SagaStateName,
       commands: data.commands.map(({ id, type }) => ({ id, type })),
     })),
-    next: open ? nextOf(state.value) : [],
+    next: open ? nextOf(state.value, last?.data.machine.version ?? 1) : [],
   };
 };
 
@@ -90,8 +91,9 @@ const deadlineOf = (advances: SagaSources['advances']): number | undefined => {
 };
 
 /** What the chart can hear in a state, and where each would lead; the chart's own timers under their wire name. */
-const nextOf = (value: string): Saga['next'] => {
-  const snapshot = orderSagaV1.resolveState({ value: value as never, context: { sequence: {} } });
+const nextOf = (value: string, version: number): Saga['next'] => {
+  const machine: (typeof machines)[1] = machines[knownVersion(version)] as never;
+  const snapshot = machine.resolveState({ value: value as never, context: { sequence: {} } });
   const seen = new Map<string, Saga['next'][number]>();
   for (const { eventType, target } of getNextTransitions(snapshot)) {
     const event = eventType === 'AskDue' || eventType === 'DeadlinePassed' ? 'TimerFired' : eventType;

@@ -1,5 +1,6 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
-import { registry } from '@recourse/contracts/registry';
+import { registered, registry } from '@recourse/contracts/registry';
+import { upcast } from '@recourse/contracts/upcasters';
 import { UnavailableError, UnknownVersionError } from '../errors.ts';
 import type { RecordedEvent } from '../ports/event-log.ts';
 import { checksum } from './checksum.ts';
@@ -113,7 +114,12 @@ export const recordReader = (db: DatabaseSync) => {
       throw new UnknownVersionError(
         `record ${position} (${stream} ${revision}) is a ${type.name} of version ${type.version}: this Recourse does not know it, start a newer one`,
       );
-    return { position, ...fields, data: JSON.parse(data) } as unknown as RecordedEvent;
+    return {
+      position,
+      ...fields,
+      version: registered(type.name).version,
+      data: upcast(type.name, type.version, JSON.parse(data)),
+    } as unknown as RecordedEvent;
   };
 
   const expectPlace = (what: string, found: number | undefined, expected: number) => {

@@ -23,7 +23,7 @@ export type RecordedEvent<T extends EventType = EventType> = {
     readonly revision: number;
     readonly id: EventId;
     readonly type: K;
-    /** The version of its schema. */
+    /** The version of its schema: the present one, whichever it was written with (see `upcast`). */
     readonly version: number;
     /** Milliseconds since 1970, stamped by the log; never decreases from one position to the next. */
     readonly time: number;

@@ -23,7 +23,7 @@ const created: DomainEvent = {
 const advanced = (value: string, context: object = {}): DomainEvent => ({
   type: 'SagaAdvanced',
   data: {
-    input: { id: orderId as never, type: 'x', stream: 'x', revision: 0 },
+    input: { id: orderId as never, type: 'x', category: 'order', revision: 0 },
     machine: { name: 'order-saga', version: 1 },
     state: {
       value,

@@ -97,7 +97,7 @@ export const sagaAdvanced = (key: OrderId): NewEvent<'SagaAdvanced'> => {
     correlation: key,
     causation: input,
     data: {
-      input: { id: input, type: 'OrderCreated', stream: `order-${key}`, revision: 0 },
+      input: { id: input, type: 'OrderCreated', category: 'order', revision: 0 },
       machine: { name: 'order-saga', version: 1 },
       state: { value: 'paying', status: 'active', context: { sequence: {} } },
       commands: [

@@ -3,11 +3,8 @@ import type { SagaContext, SagaFlag } from '@recourse/contracts/events';
 import { assign, setup } from 'xstate';
 
 /**
- * The statechart of one order, version 1. Pure: it hears events and names commands; `step` gives those their ids and
- * data. No invoke, no after, no spawned actor: timers are inputs like any other.
- *
- * Forward: paying → reserving → shipping → completing → completed. Back, from wherever a step failed, was cancelled
- * or stayed silent: cancellingShipment → releasing → refunding → cancelling → cancelled. The pivot is OrderShipped.
+ * What the statecharts of an order are made of, whichever their version: what they hear, what they ask for, and how
+ * they wait. Pure: no invoke, no after, no spawned actor; timers are inputs like any other.
  */
 
 /** Asks again that count, before a step's outcome is taken as unknown: after 1, 2, 5, 10 and 20 s by default. */
@@ -22,6 +19,10 @@ export type SagaEvent =
   | { type: 'OrderCancellationRequested' }
   | { type: 'PaymentProcessed' }
   | { type: 'PaymentFailed' }
+  | { type: 'PaymentAuthorized' }
+  | { type: 'AuthorizationFailed' }
+  | { type: 'PaymentCaptured' }
+  | { type: 'PaymentVoided' }
   | { type: 'InventoryReserved' }
   | { type: 'InventoryFailed' }
   | { type: 'OrderShipped' }
@@ -47,7 +48,8 @@ export type SagaAction =
 
 const ignore = () => {};
 
-const chart = setup({
+/** Types, actions and guards of every version. */
+export const chart = setup({
   types: {} as { context: SagaContext; events: SagaEvent },
   actions: {
     ask: (_, _params: { command: CommandName }) => {},
@@ -55,6 +57,7 @@ const chart = setup({
     waitLonger: ignore,
     because: assign((_, params: { reason: Because }) => ({ because: params.reason })),
     goForward: assign({ because: undefined }),
+    noteCaptured: assign({ captured: true }),
     noteCancellation: assign({ cancelRequested: true }),
     count: assign(({ context }) => ({ outstanding: asked(context, (asks) => asks + 1) })),
     countFromNone: assign(({ context }) => ({ outstanding: asked(context, () => 0) })),
@@ -71,6 +74,7 @@ const chart = setup({
       event.type === 'AskDue' && !event.started && context.outstanding?.queued !== true,
     stillQueued: ({ event }) => event.type === 'AskDue' && !event.started,
     usedUp: ({ context }) => (context.outstanding?.asks ?? 0) >= asksMax,
+    captured: ({ context }) => context.captured === true,
     askedOften: ({ context }) => (context.outstanding?.asks ?? 0) + 1 >= undoAsksFlagged,
   },
 });
@@ -83,8 +87,10 @@ const asked = ({ outstanding }: SagaContext, asks: (before: number) => number) =
 export const withFlag = (flags: readonly SagaFlag[] | undefined, flag: SagaFlag): SagaFlag[] =>
   flags?.includes(flag) ? [...flags] : [...(flags ?? []), flag];
 
-const ask = (command: CommandName) => ({ type: 'ask', params: { command } }) as const;
-const because = (reason: Because) => ({ type: 'because', params: { reason } }) as const;
+/** Issues a command and waits for its answer. */
+export const ask = (command: CommandName) => ({ type: 'ask', params: { command } }) as const;
+/** Says why the order is taken back. */
+export const because = (reason: Because) => ({ type: 'because', params: { reason } }) as const;
 const askInTurn = { type: 'askAgain', params: { wait: 'turn' } } as const;
 const askAtLongest = { type: 'askAgain', params: { wait: 'longest' } } as const;
 const flagAskedOften = { type: 'flag', params: { flag: 'asked-often' } } as const;
@@ -97,13 +103,13 @@ const askedUncounted = [
 ] as const;
 
 /** What every open state hears the same way. */
-const always = {
+export const always = {
   DeadlinePassed: { actions: { type: 'flag', params: { flag: 'deadline' } } },
   RetryRequested: { actions: ['countFromNone', askInTurn] },
 } as const;
 
 /** A step that is undone, as if it had happened, once the asks are used up. */
-const untilUsedUp = <Target extends string>(target: Target, reason: Because) =>
+export const untilUsedUp = <Target extends string>(target: Target, reason: Because) =>
   [
     ...askedUncounted,
     { guard: 'usedUp', target, actions: [because(reason)] },
@@ -111,102 +117,14 @@ const untilUsedUp = <Target extends string>(target: Target, reason: Because) =>
   ] as const;
 
 /** A step that is asked for ever. */
-const forEver = [
+export const forEver = [
   ...askedUncounted,
   { guard: 'askedOften', actions: ['count', flagAskedOften, askInTurn] },
   { actions: ['count', askInTurn] },
 ] as const;
 
 /** A customer's wish to cancel that starts the way back, or is only noted on it. */
-const cancelTo = <Target extends string>(target: Target) =>
+export const cancelTo = <Target extends string>(target: Target) =>
   ({ target, actions: ['noteCancellation', because('customer-cancelled')] }) as const;
-const cancelNoted = { actions: ['noteCancellation'] } as const;
-
-/** The statechart `order-saga`, version 1. */
-export const orderSagaV1 = chart.createMachine({
-  id: 'order-saga',
-  version: '1',
-  initial: 'accepted',
-  context: { sequence: {} },
-  states: {
-    accepted: { on: { OrderCreated: 'paying' } },
-    paying: {
-      entry: ask('ProcessPayment'),
-      on: {
-        ...always,
-        PaymentProcessed: 'reserving',
-        PaymentFailed: { target: 'cancelling', actions: because('payment-failed') },
-        OrderCancellationRequested: cancelTo('refunding'),
-        AskDue: untilUsedUp('refunding', 'payment-unknown'),
-      },
-    },
-    reserving: {
-      entry: ask('ReserveInventory'),
-      on: {
-        ...always,
-        InventoryReserved: 'shipping',
-        InventoryFailed: { target: 'refunding', actions: because('inventory-failed') },
-        OrderCancellationRequested: cancelTo('releasing'),
-        AskDue: untilUsedUp('releasing', 'inventory-unknown'),
-      },
-    },
-    shipping: {
-      entry: ask('ShipOrder'),
-      on: {
-        ...always,
-        OrderShipped: 'completing',
-        ShippingFailed: { target: 'releasing', actions: because('shipping-failed') },
-        OrderCancellationRequested: cancelTo('cancellingShipment'),
-        AskDue: untilUsedUp('cancellingShipment', 'shipping-unknown'),
-      },
-    },
-    completing: {
-      entry: ask('CompleteOrder'),
-      on: {
-        ...always,
-        OrderCompleted: 'completed',
-        OrderCancellationRequested: cancelNoted,
-        AskDue: forEver,
-      },
-    },
-    cancellingShipment: {
-      entry: ask('CancelShipment'),
-      on: {
-        ...always,
-        ShipmentCancelled: 'releasing',
-        ShipmentCancellationRefused: { target: 'completing', actions: 'goForward' },
-        OrderCancellationRequested: cancelNoted,
-        AskDue: forEver,
-      },
-    },
-    releasing: {
-      entry: ask('ReleaseInventory'),
-      on: {
-        ...always,
-        InventoryReleased: 'refunding',
-        OrderCancellationRequested: cancelNoted,
-        AskDue: forEver,
-      },
-    },
-    refunding: {
-      entry: ask('RefundPayment'),
-      on: {
-        ...always,
-        PaymentRefunded: 'cancelling',
-        OrderCancellationRequested: cancelNoted,
-        AskDue: forEver,
-      },
-    },
-    cancelling: {
-      entry: ask('CancelOrder'),
-      on: {
-        ...always,
-        OrderCancelled: 'cancelled',
-        OrderCancellationRequested: cancelNoted,
-        AskDue: forEver,
-      },
-    },
-    completed: { type: 'final' },
-    cancelled: { type: 'final' },
-  },
-});
+/** A wish to cancel that comes when the order is on its way back already, or past the pivot. */
+export const cancelNoted = { actions: ['noteCancellation'] } as const;

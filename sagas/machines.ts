@@ -1,0 +1,22 @@
+import { UnknownVersionError } from '@recourse/infra/errors';
+import { orderSagaV1 } from './order-saga-v1.ts';
+import { orderSagaV2 } from './order-saga-v2.ts';
+
+/** The versions of `order-saga` that this build runs. A saga is pinned to the one that its last SagaAdvanced names. */
+export const machines = { 1: orderSagaV1, 2: orderSagaV2 } as const;
+
+/** A version of `order-saga` that this build runs. */
+export type SagaVersion = keyof typeof machines;
+
+/** The versions, the oldest first. */
+export const sagaVersions: readonly SagaVersion[] = [1, 2];
+
+/** The version that a record names. Throws `UnknownVersionError` on one that this build does not know. */
+export const knownVersion = (version: number): SagaVersion => {
+  const known = sagaVersions.find((it) => it === version);
+  if (known === undefined)
+    throw new UnknownVersionError(
+      `order-saga version ${version} is not known to this Recourse: start a newer one, on every machine, before new orders begin on it`,
+    );
+  return known;
+};
