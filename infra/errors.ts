@@ -24,6 +24,18 @@ export class UnavailableError extends Error {
   readonly code = 'unavailable';
 }
 
+/** The event log is not what was written: what was asked needs something of it that cannot be read. */
+export class DamagedError extends Error {
+  override readonly name = 'DamagedError';
+  readonly code = 'damaged';
+}
+
+/** The data folder is open for reading only: nothing was written. */
+export class ReadOnlyError extends Error {
+  override readonly name = 'ReadOnlyError';
+  readonly code = 'read-only';
+}
+
 /** A record or message of a version that this build does not know: report not ready, leave the groups, exit. */
 export class UnknownVersionError extends Error {
   override readonly name = 'UnknownVersionError';

@@ -16,11 +16,20 @@ import { StartError } from './errors.ts';
 import type { Clock } from './ports/clock.ts';
 import { systemClock } from './system.ts';
 
-/** Where the process that holds a folder listens. */
-export type Holder = { readonly host: string; readonly port: number };
+/** Where the process that holds a folder listens; port 0 while that is not known yet. */
+export type Holder = {
+  readonly host: string;
+  readonly port: number;
+  /** It only looks at the folder, and soon gives it up: nothing runs there. */
+  readonly reading?: true;
+};
 
 /** A folder that is held. `release` gives it up; the end of the process, however it ends, does too. */
-export type Held = { release(): void };
+export type Held = {
+  /** Says where its holder listens, now that it does. */
+  note(who: Holder): void;
+  release(): void;
+};
 
 /** SQLite's code for a lock that another connection has (https://sqlite.org/rescode.html#busy). */
 const sqliteBusy = 5;
@@ -54,13 +63,42 @@ const makeFolder = (folder: string): string[] => {
   }
 };
 
-/** Says who holds a folder, as far as the holder's note can be read. */
-const holderOf = (notePath: string): string => {
+type Note = Holder & { readonly pid: number; readonly since: string };
+
+const notePathOf = (folder: string) => join(folder, 'lock.json');
+
+const readNote = (folder: string): Note | undefined => {
   try {
-    const { pid, host, port, since } = JSON.parse(readFileSync(notePath, 'utf8'));
-    return `by process ${pid} (${host}:${port}) since ${since}`;
+    return JSON.parse(readFileSync(notePathOf(folder), 'utf8')) as Note;
   } catch {
-    return 'by another process';
+    return undefined;
+  }
+};
+
+/** Says who holds a folder, as far as the holder's note can be read. */
+const holderText = (folder: string): string => {
+  const note = readNote(folder);
+  if (note === undefined) return 'by another process';
+  return `by process ${note.pid} (${note.host}:${note.port}) since ${note.since}`;
+};
+
+/**
+ * Who holds a folder now, whatever an old note says; `undefined` where nobody does, `unknown` where its note cannot be
+ * read. Takes and changes nothing.
+ */
+export const holderOf = (dataDir: string): Note | 'unknown' | undefined => {
+  const folder = resolve(dataDir);
+  const lockPath = join(folder, 'lock.db');
+  if (!existsSync(lockPath)) return undefined;
+  const db = new DatabaseSync(lockPath, { readOnly: true, timeout: 0 });
+  try {
+    db.prepare('SELECT 1 FROM sqlite_schema').get();
+    return undefined;
+  } catch (error) {
+    if ((error as { errcode?: number }).errcode !== sqliteBusy) throw unusable(folder, 'read', error);
+    return readNote(folder) ?? 'unknown';
+  } finally {
+    db.close();
   }
 };
 
@@ -103,13 +141,16 @@ export const holdFolder = (dataDir: string, who: Holder, clock: Clock = systemCl
   const folder = resolve(dataDir);
   const made = makeFolder(folder);
   const lockPath = join(folder, 'lock.db');
-  const notePath = join(folder, 'lock.json');
+  const since = new Date(clock.now()).toISOString();
   const unmake = made.toReversed().map((each) => () => rmdirSync(each));
   let held: DatabaseSync | undefined;
 
+  const note = (holder: Holder) =>
+    writeFileSync(notePathOf(folder), `${JSON.stringify({ pid: process.pid, ...holder, since })}\n`);
+
   const release = () => {
     if (!held?.isOpen) return;
-    rmSync(notePath, { force: true });
+    rmSync(notePathOf(folder), { force: true });
     const isEmpty = made.length > 0 && readdirSync(folder).every((name) => name.startsWith('lock.db'));
     // While it is held: after that the file may be another process's lock.
     if (isEmpty) tidy(() => rmSync(lockPath));
@@ -119,8 +160,7 @@ export const holdFolder = (dataDir: string, who: Holder, clock: Clock = systemCl
 
   try {
     held = lockAt(lockPath);
-    const note = { pid: process.pid, ...who, since: new Date(clock.now()).toISOString() };
-    if (held !== undefined) writeFileSync(notePath, `${JSON.stringify(note)}\n`);
+    if (held !== undefined) note(who);
   } catch (error) {
     release();
     tidy(...unmake);
@@ -129,7 +169,7 @@ export const holdFolder = (dataDir: string, who: Holder, clock: Clock = systemCl
   if (held === undefined)
     throw new StartError(
       'data-folder-held',
-      `the data folder ${folder} is held ${holderOf(notePath)}: stop that process, or choose another folder with --data-dir or DATA_DIR`,
+      `the data folder ${folder} is held ${holderText(folder)}: stop that process, or choose another folder with --data-dir or DATA_DIR`,
     );
-  return { release };
+  return { note, release };
 };

@@ -66,9 +66,10 @@ const schema = `
 `;
 
 /** Opens `delivery.db`: checkpoints, parked messages, and the record of what was discarded. Throws `StartError`. */
-export const openDeliveryStore = (path: string) => {
+export const openDeliveryStore = (path: string, { readOnly = false } = {}) => {
   const db = openStateFile({
     path,
+    readOnly,
     schema,
     schemaVersion,
     code: 'delivery-store',

@@ -42,7 +42,7 @@ export type SqliteLog = EventLog & {
 };
 
 /** The revisions that a read asks for, the lower first; none where `first` is above `last`. */
-const rangeOf = (head: number, { from, direction, max = Number.MAX_SAFE_INTEGER }: ReadOptions) => {
+export const rangeOf = (head: number, { from, direction, max = Number.MAX_SAFE_INTEGER }: ReadOptions) => {
   if (direction === 'backwards') {
     const last = Math.min(from ?? head, head);
     return { first: Math.max(0, last - max + 1), last };

@@ -1,5 +1,5 @@
 import { type Problem, type ProblemCode, problemCodes } from '@recourse/contracts/http';
-import { UnavailableError } from '@recourse/infra/errors';
+import { DamagedError, ReadOnlyError, UnavailableError } from '@recourse/infra/errors';
 
 /** What is wrong with one field: `path` as a reader writes it, `lines[0].quantity`. */
 export type FieldError = NonNullable<Problem['errors']>[number];
@@ -43,6 +43,8 @@ export const problemOf = (error: unknown): ProblemError => {
       'The event log, or a read model, cannot be reached now. Ask again later.',
     );
   }
+  if (error instanceof DamagedError) return new ProblemError('unavailable', error.message);
+  if (error instanceof ReadOnlyError) return new ProblemError('read-only', error.message);
   // The router's own refusal: an id in the path is not percent-encoded UTF-8.
   if (error instanceof URIError) return new ProblemError('invalid-id', 'The path cannot be decoded.');
   return new ProblemError('internal', 'The fault is on this side, and has been logged.');

@@ -38,11 +38,13 @@ export type Client = {
 
 /** No server answers there. */
 export class UnreachableError extends StartError {
+  readonly why: string;
   constructor(url: string, why: string) {
     super(
       'no-server',
       `No Recourse server answers at ${url} (${why}). Start one with npm start, or name another with --url or RECOURSE_URL.`,
     );
+    this.why = why;
   }
 }
 

@@ -1,7 +1,5 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { createApi } from '@recourse/api/app';
-import { startLive } from '@recourse/api/live';
 import { openReadModels } from '@recourse/api/read-models';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
 import { UnknownVersionError } from '@recourse/infra/errors';
@@ -10,23 +8,20 @@ import { openSqliteLog, type SqliteLogOptions } from '@recourse/infra/log/sqlite
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Ids } from '@recourse/infra/ports/ids';
-import { systemClock, systemIds } from '@recourse/infra/system';
+import { systemClock } from '@recourse/infra/system';
 import { createLogger } from '@recourse/infra/telemetry/logger';
 import { createMetrics } from '@recourse/infra/telemetry/metrics';
 import { openTimerStore } from '@recourse/infra/timer-store';
-import { inventoryService } from '@recourse/inventory/service';
-import { orderService } from '@recourse/order/service';
 import type { PaymentGateway } from '@recourse/payment/gateway';
-import { paymentService } from '@recourse/payment/service';
 import { openSimulatedGateway } from '@recourse/payment/simulated-gateway';
 import { orchestrator } from '@recourse/sagas/orchestrator';
 import { timersService } from '@recourse/sagas/timers';
 import type { Carrier } from '@recourse/shipping/carrier';
-import { shippingService } from '@recourse/shipping/service';
 import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
 import type { Config } from './config.ts';
 import { putInDemoCatalogue } from './demo-catalogue.ts';
-import { listen } from './listen.ts';
+import { listen, urlOf } from './listen.ts';
+import { type Closing, closeAll, openApi, participantsOf } from './parts.ts';
 
 /** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
 export type EmbeddedOverrides = {
@@ -59,9 +54,6 @@ export type Recourse = {
 /** Dead letters that the list of stuck sagas takes into account. */
 const deadLettersMax = 1_000;
 
-/** What is closed in the end, last opened first. */
-type Closing = (() => void | Promise<void>)[];
-
 /**
  * The embedded composition: the services wired to the log, the broker, the read models and the simulated provider
  * and carrier, all in this process. Rejects with `StartError` where it cannot start, or with the error of the socket;
@@ -77,12 +69,8 @@ export const startEmbedded = async (config: Config, overrides: EmbeddedOverrides
   }
 };
 
-const closeAll = async (closing: Closing) => {
-  for (const close of closing.splice(0).reverse()) await close();
-};
-
 const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Closing): Promise<Recourse> => {
-  const { clock = systemClock, ids = systemIds } = overrides;
+  const { clock = systemClock } = overrides;
   const dataDir = resolve(config.dataDir);
   const inData = (...path: string[]) => join(dataDir, ...path);
   const logger = createLogger({ level: config.logLevel, pretty: config.logFormat });
@@ -99,6 +87,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   closing.push(() => held.release());
   const http = await listen(config, clock);
   closing.push(http.close);
+  held.note({ host: config.host, port: http.port });
   mkdirSync(inData('simulated'), { recursive: true });
 
   const sqliteLog = openSqliteLog({
@@ -131,23 +120,15 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   });
   closing.push(() => carrier.close());
 
-  const { callMsMax } = config;
-  const orders = orderService({ log });
-  const payment = paymentService({
+  const participants = participantsOf({
+    config,
     log,
     gateway: overrides.wrapGateway?.(gateway) ?? gateway,
-    clock,
-    logger,
-    callMsMax,
-  });
-  const shipping = shippingService({
-    log,
     carrier: overrides.wrapCarrier?.(carrier) ?? carrier,
     clock,
     logger,
-    callMsMax,
   });
-  const inventory = inventoryService({ log, logger });
+  const { orders, payment, shipping, inventory } = participants;
   const sagas = orchestrator({
     log,
     times: { askDelaysMs: config.askDelaysMs, deadlineMs: config.orderDeadlineMs },
@@ -179,43 +160,25 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
       (await broker.deadLetters.list({ max: deadLettersMax })).map(({ key }) => key),
   });
   closing.push(() => readModels.close());
-  const open = readModels.counts();
-  const live = startLive({
+  const { api, live } = await openApi({
+    config,
     log,
-    after: open.position,
-    openOrders: open.open,
-    head: await log.head(),
-    clock,
-    logger,
-    onEnded: metrics.observeEnded,
-  });
-  closing.push(() => live.close());
-
-  const api = createApi({
-    log,
-    orders,
-    inventory,
-    payment,
-    shipping,
+    participants,
     deadLetters: broker.deadLetters,
     lag: broker.lag,
     readModels,
-    live,
+    open: readModels.counts(),
     clock,
-    ids,
+    ids: overrides.ids,
     logger,
     metrics,
-    limits: {
-      openOrdersMax: config.openOrdersMax,
-      waitSecondsMax: config.waitSecondsMax,
-      deadlineMs: config.orderDeadlineMs,
-    },
     ready: () => [
       ...(sqliteLog.failed() === undefined ? [] : ['the event log takes no writes']),
       ...(fatal === undefined ? [] : [fatal.message]),
     ],
     stopping: () => stopping,
   });
+  closing.push(() => live.close());
 
   for (const { group } of [sagas, orders, payment, inventory, shipping, timers]) broker.consume(group);
   await timers.start();
@@ -224,7 +187,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
 
   let closed: Promise<void> | undefined;
   return {
-    url: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${http.port}`,
+    url: urlOf(config.host, http.port),
     port: http.port,
     dataDir,
     isNew,

@@ -11,6 +11,10 @@ const requestsShare = 0.3;
 /** How often the server looks meanwhile for connections that have become idle: clients keep them open. */
 const endIdleEveryMs = 50;
 
+/** The address of a server that listens there. */
+export const urlOf = (host: string, port: number): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
 /**
  * Takes the port first, so that a port in use is found out before anything is changed; until `answerBy` every request
  * is answered 503. `close` takes no new connections and waits for the requests that run.

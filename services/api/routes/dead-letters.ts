@@ -96,7 +96,7 @@ const documented = {
     description: 'What waits behind it follows in order.',
     params,
     responses: { 202: { description: 'It is tried again: the dead letter as it was.', schema: DeadLetter } },
-    problems: ['invalid-id', 'not-found', 'unavailable', 'stopping'],
+    problems: ['invalid-id', 'not-found', 'unavailable', 'read-only', 'stopping'],
   },
   discard: {
     method: 'post',
@@ -116,6 +116,7 @@ const documented = {
       'body-too-large',
       'unsupported-media-type',
       'unavailable',
+      'read-only',
       'stopping',
     ],
   },

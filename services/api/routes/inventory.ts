@@ -73,6 +73,7 @@ const documented = {
       'unsupported-media-type',
       'idempotency-key-reused',
       'unavailable',
+      'read-only',
       'stopping',
     ],
   },

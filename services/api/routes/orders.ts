@@ -111,7 +111,15 @@ const documented = {
       200: { description: 'It is cancelled.', schema: Order },
       202: { description: 'It is being cancelled.', schema: Order },
     },
-    problems: ['invalid-id', 'not-found', 'order-shipped', 'order-completed', 'unavailable', 'stopping'],
+    problems: [
+      'invalid-id',
+      'not-found',
+      'order-shipped',
+      'order-completed',
+      'unavailable',
+      'read-only',
+      'stopping',
+    ],
   },
   preview: {
     method: 'get',

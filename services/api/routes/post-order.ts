@@ -201,6 +201,7 @@ const documented = {
     'idempotency-key-reused',
     'overloaded',
     'unavailable',
+    'read-only',
     'stopping',
   ],
 } satisfies Omit<Route, 'serve'>;

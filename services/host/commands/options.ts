@@ -34,3 +34,12 @@ export const examples = (...lines: readonly string[]): string =>
 /** `--url`, of every command that speaks to a server. */
 export const urlOption = (): Option =>
   new Option('--url <url>', 'the server (default: RECOURSE_URL, or the PORT of this machine)');
+
+/** `--url` and `--data-dir`, of every command that speaks to a server and opens the folder itself where none runs. */
+export const whereOptions = (): readonly Option[] => [
+  urlOption(),
+  new Option(
+    '--data-dir <folder>',
+    'the data folder, with a server or without (default: DATA_DIR, or ./data)',
+  ),
+];

@@ -1,0 +1,90 @@
+import { createApi } from '@recourse/api/app';
+import type { ApiDeps } from '@recourse/api/deps';
+import { type Live, startLive } from '@recourse/api/live';
+import type { ReadModels } from '@recourse/api/read-models';
+import type { Clock } from '@recourse/infra/ports/clock';
+import type { EventLog } from '@recourse/infra/ports/event-log';
+import { systemIds } from '@recourse/infra/system';
+import type { Metrics } from '@recourse/infra/telemetry/metrics';
+import { inventoryService } from '@recourse/inventory/service';
+import { orderService } from '@recourse/order/service';
+import type { PaymentGateway } from '@recourse/payment/gateway';
+import { paymentService } from '@recourse/payment/service';
+import type { Carrier } from '@recourse/shipping/carrier';
+import { shippingService } from '@recourse/shipping/service';
+import type { Logger } from 'pino';
+import type { Config } from './config.ts';
+
+/** What the compositions share: the one that runs everything, and the one that only reads. */
+
+/** What is closed in the end, last opened first. */
+export type Closing = (() => void | Promise<void>)[];
+
+/** Closes what is open, last opened first. */
+export const closeAll = async (closing: Closing): Promise<void> => {
+  for (const close of closing.splice(0).reverse()) await close();
+};
+
+/** What every participant works with. */
+export type ParticipantParts = {
+  readonly config: Config;
+  readonly log: EventLog;
+  readonly gateway: PaymentGateway;
+  readonly carrier: Carrier;
+  readonly clock: Clock;
+  readonly logger: Logger;
+};
+
+/** The participants over a log; none of them begins anything by itself. */
+export const participantsOf = ({ config, log, gateway, carrier, clock, logger }: ParticipantParts) => {
+  const { callMsMax } = config;
+  return {
+    orders: orderService({ log }),
+    payment: paymentService({ log, gateway, clock, logger, callMsMax }),
+    shipping: shippingService({ log, carrier, clock, logger, callMsMax }),
+    inventory: inventoryService({ log, logger }),
+  };
+};
+
+/** What the API is made of: the participants, and the rest of what it works with. */
+export type ApiParts = Pick<
+  ApiDeps,
+  'log' | 'deadLetters' | 'lag' | 'readModels' | 'clock' | 'logger' | 'ready' | 'stopping'
+> & {
+  readonly config: Config;
+  readonly participants: ReturnType<typeof participantsOf>;
+  readonly ids: ApiDeps['ids'] | undefined;
+  readonly metrics: Metrics;
+  /** How many orders were open at which position; what came after it is counted from the log. */
+  readonly open: Pick<ReturnType<ReadModels['counts']>, 'position' | 'open'>;
+};
+
+/** The API over these parts, and who tells it of new records: to be closed before anything that they need. */
+export const openApi = async (
+  parts: ApiParts,
+): Promise<{ api: ReturnType<typeof createApi>; live: Live }> => {
+  const { config, participants, ids = systemIds, metrics, open, ...others } = parts;
+  const { log, clock, logger } = parts;
+  const live = startLive({
+    log,
+    after: open.position,
+    openOrders: open.open,
+    head: await log.head(),
+    clock,
+    logger,
+    onEnded: metrics.observeEnded,
+  });
+  const api = createApi({
+    ...others,
+    ...participants,
+    ids,
+    live,
+    metrics,
+    limits: {
+      openOrdersMax: config.openOrdersMax,
+      waitSecondsMax: config.waitSecondsMax,
+      deadlineMs: config.orderDeadlineMs,
+    },
+  });
+  return { api, live };
+};
