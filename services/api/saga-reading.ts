@@ -1,9 +1,10 @@
 import type { Saga } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
-import { orderStream } from '@recourse/contracts/streams';
-import type { RecordedEvent } from '@recourse/infra/ports/event-log';
+import { orderStream, type StreamName } from '@recourse/contracts/streams';
+import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { sagaView } from '@recourse/sagas/view';
 import type { Context } from './deps.ts';
+import { type Moment, notYet, wasKnown } from './moment.ts';
 import { notFound } from './problem.ts';
 import { historyCategories, readOrder } from './records.ts';
 
@@ -38,44 +39,50 @@ export const readEnds = async (
   return { created, last: last?.type === 'SagaAdvanced' ? last : undefined };
 };
 
-/** The steps up to a revision that are shown, and before them the first, which set the deadline. */
-const readAdvances = async ({ log }: WithLog, orderId: OrderId, revision: number) => {
+/** The steps up to a moment that are shown, and before them the first, which set the deadline. */
+const readAdvances = async ({ log }: WithLog, orderId: OrderId, last: number, until?: Moment) => {
   const stream = orderStream('saga', orderId);
+  const revision = until === undefined ? last : await lastKnown(log, stream, last, until);
   const from = Math.max(1, revision - stepsShownMax + 1);
   const records = [
-    ...(await log.readStream(stream, { max: 1 })),
+    ...(await log.readStream(stream, { max: Math.min(1, revision + 1) })),
     ...(await log.readStream(stream, { from, max: Math.max(0, revision - from + 1) })),
   ];
   return records.filter((record) => record.type === 'SagaAdvanced');
 };
 
-/** A saga as it is, or as it was at a revision of its stream. Throws `not-found` where there is none, or no such one. */
-export const readSaga = async (context: Context, orderId: OrderId, revision?: number): Promise<Saga> => {
+/** The revision of a stream's last record that was known then, −1 where there was none; its last one is `last`. */
+const lastKnown = async (log: EventLog, stream: StreamName, last: number, until: Moment): Promise<number> => {
+  let [low, high] = [-1, last];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    const [record] = await log.readStream(stream, { from: middle, max: 1 });
+    if (record !== undefined && wasKnown(record, until)) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+};
+
+/**
+ * A saga as it is, or as it was at a moment; then nobody knows any more which dead letters there were. Throws
+ * `not-found` where there is none, or was none yet.
+ */
+export const readSaga = async (context: Context, orderId: OrderId, until?: Moment): Promise<Saga> => {
   const { log, clock, limits, deadLetters } = context;
   const { created, last } = await readEnds(context, orderId);
-  const head = last?.revision ?? -1;
-  if (revision !== undefined && revision > head) throw notFound(`Revision ${revision} of saga ${orderId}`);
-
-  const advances = await readAdvances(context, orderId, revision ?? head);
-  const shown = (saga: Saga): Saga => ({ ...saga, steps: saga.steps.slice(-stepsShownMax) });
-  const known = {
+  if (until !== undefined && !wasKnown(created, until)) throw notYet(`Saga ${orderId}`, created);
+  const outcomes = await readOrder(log, orderId, participants);
+  const known = until === undefined ? outcomes : outcomes.filter((record) => wasKnown(record, until));
+  const dead = until === undefined ? await deadLetters.list({ key: orderId, max: 1 }) : [];
+  const saga = sagaView({
     orderId,
     created,
-    advances,
+    advances: await readAdvances(context, orderId, last?.revision ?? -1, until),
     deadlineMs: limits.deadlineMs,
     stuckAfterMs: limits.stuckAfterMs,
-  };
-  if (revision !== undefined && revision < head) {
-    const now = advances.at(-1)?.time ?? created.time;
-    return shown(sagaView({ ...known, now, hasDeadLetter: false, hasLateAnswer: false }));
-  }
-  const outcomes = await readOrder(log, orderId, participants);
-  return shown(
-    sagaView({
-      ...known,
-      now: clock.now(),
-      hasDeadLetter: (await deadLetters.list({ key: orderId, max: 1 })).length > 0,
-      hasLateAnswer: outcomes.some(({ data }) => 'late' in data && data.late === true),
-    }),
-  );
+    now: until?.time ?? clock.now(),
+    hasDeadLetter: dead.length > 0,
+    hasLateAnswer: known.some(({ data }) => 'late' in data && data.late === true),
+  });
+  return { ...saga, steps: saga.steps.slice(-stepsShownMax) };
 };

@@ -5,6 +5,7 @@ import { cancelPreview } from '@recourse/sagas/view';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { type Context, orderPath } from '../deps.ts';
+import { asked, type Moment, momentIn, notYet, OrderMoment, wasKnown } from '../moment.ts';
 import { foldOrder, type OrderView, toOrder } from '../order-view.ts';
 import { notFound, ProblemError } from '../problem.ts';
 import { readOrder, viewCategories } from '../records.ts';
@@ -22,12 +23,20 @@ export const orderIdOf = (req: Request): OrderId => validId(OrderId, 'id', req.p
 export const orderRoutes = (context: Context): readonly Route[] => {
   const { log, orders, ids, readModels } = context;
 
-  /** The order as it is, folded from its own streams. Throws `not-found`. */
-  const viewOf = async (orderId: OrderId): Promise<OrderView> => {
+  /** The order as it is, or as it was, folded from its own streams. Throws `not-found`. */
+  const viewOf = async (orderId: OrderId, until?: Moment): Promise<OrderView> => {
     const records: readonly RecordedEvent[] = await readOrder(log, orderId, viewCategories);
-    const view = foldOrder(orderId, records);
-    if (view.created === undefined) throw notFound(`Order ${orderId}`);
-    return view;
+    const known = until === undefined ? records : records.filter((record) => wasKnown(record, until));
+    const view = foldOrder(orderId, known);
+    if (view.created !== undefined) return view;
+    const [first] = records;
+    throw first === undefined ? notFound(`Order ${orderId}`) : notYet(`Order ${orderId}`, first);
+  };
+
+  const get = async (req: Request, res: Response): Promise<void> => {
+    const orderId = orderIdOf(req);
+    const wish = asked(OrderMoment, req.query);
+    sendJson(res, 200, toOrder(await viewOf(orderId, await momentIn(context, 'order', orderId, wish))));
   };
 
   const cancel = async (req: Request, res: Response): Promise<void> => {
@@ -51,10 +60,7 @@ export const orderRoutes = (context: Context): readonly Route[] => {
         sendJson(res, 200, await readModels.listOrders(valid(OrderListQuery, req.query)));
       },
     },
-    {
-      ...documented.get,
-      serve: async (req, res) => sendJson(res, 200, toOrder(await viewOf(orderIdOf(req)))),
-    },
+    { ...documented.get, serve: get },
     { ...documented.cancel, serve: cancel },
     {
       ...documented.preview,
@@ -93,11 +99,14 @@ const documented = {
     path: '/orders/:id',
     operationId: 'getOrder',
     tag: 'Orders',
-    summary: 'Shows an order',
-    description: 'Folded from its own streams: what has been acknowledged is in it.',
+    summary: 'Shows an order, as it is or as it was',
+    description:
+      'Folded from its own streams: what has been acknowledged is in it. With `revision`, `position` or `time`: what ' +
+      'was known then.',
     params: orderParams,
+    query: OrderMoment,
     responses: { 200: { description: 'The order.', schema: Order } },
-    problems: ['invalid-id', 'not-found', 'unavailable'],
+    problems: ['invalid-id', 'invalid-request', 'not-found', 'unavailable'],
   },
   cancel: {
     method: 'post',

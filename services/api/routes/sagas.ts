@@ -2,21 +2,13 @@ import { toCloudEvent } from '@recourse/contracts/envelope';
 import { History, Saga, SagaList, SagaListQuery } from '@recourse/contracts/http';
 import { z } from 'zod';
 import type { Context } from '../deps.ts';
+import { asked, momentIn, SagaMoment } from '../moment.ts';
 import { type Route, sendJson } from '../route.ts';
 import { readHistory, readSaga } from '../saga-reading.ts';
 import { sagaStream } from '../saga-stream.ts';
 import { valid } from '../validate.ts';
 import { orderIdOf, orderParams } from './orders.ts';
 import { repairRoutes } from './repairs.ts';
-
-const RevisionQuery = z.strictObject({
-  revision: z
-    .string()
-    .regex(/^\d{1,15}$/, { error: 'must be a whole number from 0' })
-    .transform(Number)
-    .optional()
-    .meta({ description: 'Shows the saga as it was at this revision of its stream.' }),
-});
 
 /** Sagas: shown as they are and were, listed, watched, and put right by a person. */
 export const sagaRoutes = (context: Context): readonly Route[] => {
@@ -33,8 +25,8 @@ export const sagaRoutes = (context: Context): readonly Route[] => {
       ...documented.get,
       serve: async (req, res) => {
         const orderId = orderIdOf(req);
-        const { revision } = valid(RevisionQuery, req.query);
-        sendJson(res, 200, await readSaga(context, orderId, revision));
+        const until = await momentIn(context, 'saga', orderId, asked(SagaMoment, req.query));
+        sendJson(res, 200, await readSaga(context, orderId, until));
       },
     },
     {
@@ -70,7 +62,7 @@ const documented = {
     tag: 'Sagas',
     summary: 'Shows a saga, as it is or as it was',
     params: orderParams,
-    query: RevisionQuery,
+    query: SagaMoment,
     responses: { 200: { description: 'The saga.', schema: Saga } },
     problems: ['invalid-id', 'invalid-request', 'not-found', 'unavailable'],
   },
