@@ -26,10 +26,10 @@ type Row = [
 export type StoredType = { readonly id: number; readonly name: string; readonly version: number };
 
 /** One in so many records of a stream has a waymark. */
-const waymarkEvery = 256;
+export const waymarkEvery = 256;
 
 /** Whether this build knows a type in that version. */
-const isKnown = ({ name, version }: StoredType): boolean => {
+export const isKnown = ({ name, version }: StoredType): boolean => {
   const known = registry.get(name);
   return known?.kind === 'event' && version <= known.version;
 };
