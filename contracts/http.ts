@@ -215,7 +215,7 @@ export const SagaListQuery = z.strictObject({
 });
 export type SagaListQuery = z.infer<typeof SagaListQuery>;
 
-/** `GET /sagas/:id/history`: every event of the order's streams, in the order of the log. */
+/** `GET /sagas/:id/history`: every event of the order's streams and what it moved in the stock, in the order of the log. */
 export const History = z
   .strictObject({ sagaId: OrderId, events: z.array(CloudEvent) })
   .meta({ id: 'History' });

@@ -27,7 +27,7 @@ export type Shop = {
   placeAndWait(changes?: Record<string, unknown>): Promise<Order>;
   order(orderId: string): Promise<Order>;
   saga(orderId: string): Promise<Saga>;
-  /** Event types of an order's history, with the commands that each SagaAdvanced issued in its place; timers left out. */
+  /** Event types of an order's history, with the commands that each SagaAdvanced issued in its place; timers and stock left out. */
   told(orderId: string): Promise<string[]>;
   ledger(): Promise<Ledger>;
   stockUp(quantities: Record<string, number>): Promise<void>;
@@ -117,7 +117,7 @@ export const openShop = async (
     saga: async (orderId) => (await get(`/sagas/${orderId}`)).body,
     told: async (orderId) =>
       (await get(`/sagas/${orderId}/history`)).body.events
-        .filter(({ type }) => type !== 'TimerFired')
+        .filter(({ type }) => type !== 'TimerFired' && !type.startsWith('Stock'))
         .flatMap((event) =>
           event.type === 'SagaAdvanced'
             ? (event.data as { commands: { type: string }[] }).commands.map(({ type }) => `→ ${type}`)

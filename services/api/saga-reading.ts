@@ -2,11 +2,12 @@ import type { Saga } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import { orderStream, type StreamName } from '@recourse/contracts/streams';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
+import { stockMoved } from '@recourse/inventory/moved';
 import { sagaView } from '@recourse/sagas/view';
 import type { Context } from './deps.ts';
 import { type Moment, notYet, wasKnown } from './moment.ts';
 import { notFound } from './problem.ts';
-import { historyCategories, readOrder } from './records.ts';
+import { historyCategories, readOrder, readOrderUpTo } from './records.ts';
 
 /** The steps that one answer shows: the last of a saga that has taken more. */
 const stepsShownMax = 1_000;
@@ -16,11 +17,17 @@ type WithLog = Pick<Context, 'log'>;
 /** Where a participant says that an outcome came late: short streams, however long its saga has become. */
 const participants = ['order', 'payment', 'inventory', 'shipping'] as const;
 
-/** The whole history of an order. Throws `not-found` where there is no such order. */
+/**
+ * The whole history of an order up to the log's head of this moment: its own streams and what it moved in the stock,
+ * in the order of the log, in which no effect stands before its cause. Throws `not-found` where there is no such order.
+ */
 export const readHistory = async ({ log }: WithLog, orderId: OrderId): Promise<readonly RecordedEvent[]> => {
-  const records = await readOrder(log, orderId, historyCategories);
+  const { records, head } = await readOrderUpTo(log, orderId, historyCategories);
   if (!records.some(({ type }) => type === 'OrderCreated')) throw notFound(`Saga ${orderId}`);
-  return records;
+  const own = orderStream('inventory', orderId);
+  const inventory = records.filter(({ stream }) => stream === own);
+  const moved = await stockMoved(log, orderId, inventory, head);
+  return [...records, ...moved].sort((a, b) => a.position - b.position);
 };
 
 /** What a saga began with and its last step, read without its history. Throws `not-found` where there is no such order. */

@@ -60,7 +60,7 @@ const isBroken = (error: unknown): boolean =>
   ['UND_ERR_SOCKET', 'ECONNRESET', 'UND_ERR_ABORTED'].includes(String(error.code));
 
 /** Whether that event is the saga's last step. */
-const endsSaga = ({ type, data }: CloudEvent): boolean =>
+export const endsSaga = ({ type, data }: CloudEvent): boolean =>
   type === 'SagaAdvanced' && (data as { state?: { status?: unknown } }).state?.status === 'done';
 
 type Received = { readonly id: string | undefined; readonly event: CloudEvent | undefined };

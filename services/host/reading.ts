@@ -101,7 +101,15 @@ const notCalled = async () => {
 };
 
 /** The provider and the carrier of a composition that acts on nothing. */
-const nobody = { charge: notCalled, refund: notCalled, ship: notCalled, cancel: notCalled };
+const nobody = {
+  charge: notCalled,
+  authorize: notCalled,
+  capture: notCalled,
+  void: notCalled,
+  refund: notCalled,
+  ship: notCalled,
+  cancel: notCalled,
+};
 
 /** The read models of a log that cannot be read at all. */
 const readModelsThatFail = (error: unknown): ReadModels => {

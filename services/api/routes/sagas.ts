@@ -72,7 +72,9 @@ const documented = {
     operationId: 'getHistory',
     tag: 'Sagas',
     summary: 'Shows every event of an order',
-    description: 'CloudEvents of all streams of the order, in the order of the log.',
+    description:
+      'CloudEvents of all streams of the order and of what it moved in the stock, in the order of the log: no effect ' +
+      'stands before its cause.',
     params: orderParams,
     responses: { 200: { description: 'The history.', schema: History } },
     problems: ['invalid-id', 'not-found', 'unavailable'],
