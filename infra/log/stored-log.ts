@@ -37,7 +37,7 @@ export const openStoredLog = (path: string, clock: Clock): StoredLog => {
 /** Whatever goes wrong when a file is read that nobody writes is the file's own fault. */
 const asDamage = (error: unknown): DamagedError => {
   if (error instanceof DamagedError) return error;
-  const text = error instanceof Error ? error.message : String(error);
+  const text = (error as Partial<Error> | null)?.message ?? String(error);
   return new DamagedError(text.startsWith('the log is damaged') ? text : `the log is damaged: ${text}`, {
     cause: error,
   });
@@ -74,10 +74,11 @@ const readable = (db: DatabaseSync, path: string, clock: Clock): StoredLog => {
   });
   const endLost = (): DamagedError | undefined => {
     try {
-      const last = reader.after(head - 1, 1)[0];
-      const ref = last && streams.find(last.stream);
-      if (last === undefined || (ref !== undefined && headIn(ref) === last.revision)) return undefined;
-      return new DamagedError(`the log is damaged: records after position ${last.position} are missing`);
+      const { last } = db.prepare('SELECT max(position) AS last FROM heads').get() as { last: number | null };
+      if (last === null || last <= head) return undefined;
+      return new DamagedError(
+        `the log is damaged: records after position ${head} are missing, up to ${last}; restore it from a backup`,
+      );
     } catch (error) {
       return asDamage(error);
     }
