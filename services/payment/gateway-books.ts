@@ -1,6 +1,6 @@
 /**
- * The simulated provider's books, as `gateway.db` holds them. An entry is never changed but for its `calls`, so who
- * reads along can go by `rowid`. Times in milliseconds since 1970, amounts in minor units.
+ * The simulated provider's books, as `gateway.db` holds them. An entry is never changed but for its `calls`. Times in
+ * milliseconds since 1970, amounts in minor units. Books that an older Recourse made gain the tables that they lack.
  */
 export const gatewayBooksSchema = `
   -- One charge a key, accepted (1, with chargeId) or declined (0, with reason); calls: how often it was asked for.
@@ -23,6 +23,39 @@ export const gatewayBooksSchema = `
     refundId TEXT NOT NULL,
     amount INTEGER NOT NULL,
     currency TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    calls INTEGER NOT NULL DEFAULT 1
+  ) STRICT;
+  -- One authorisation a key, accepted (1, with authorizationId) or declined (0, with reason).
+  CREATE TABLE IF NOT EXISTS authorizations (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    orderId TEXT NOT NULL,
+    authorizationId TEXT,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    accepted INTEGER NOT NULL,
+    reason TEXT,
+    at INTEGER NOT NULL,
+    paymentToken TEXT NOT NULL,
+    calls INTEGER NOT NULL DEFAULT 1
+  ) STRICT;
+  -- What became of an authorisation, by its number: it is captured once or voided once.
+  CREATE TABLE IF NOT EXISTS captures (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    authorizationId TEXT NOT NULL,
+    captureId TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    calls INTEGER NOT NULL DEFAULT 1
+  ) STRICT;
+  CREATE TABLE IF NOT EXISTS voids (
+    number INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    authorizationId TEXT NOT NULL,
+    voidId TEXT NOT NULL,
     at INTEGER NOT NULL,
     calls INTEGER NOT NULL DEFAULT 1
   ) STRICT;
@@ -54,3 +87,24 @@ export type RefundEntry = {
   readonly at: number;
   readonly calls: number;
 };
+
+/** A row of `authorizations`. */
+export type AuthorizationEntry = Omit<ChargeEntry, 'chargeId'> & {
+  readonly number: number;
+  readonly authorizationId: string | null;
+};
+
+/** A row of `captures`. */
+export type CaptureEntry = {
+  readonly number: number;
+  readonly key: string;
+  readonly authorizationId: string;
+  readonly captureId: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly at: number;
+  readonly calls: number;
+};
+
+/** A row of `voids`. */
+export type VoidEntry = Omit<CaptureEntry, 'captureId' | 'amount' | 'currency'> & { readonly voidId: string };

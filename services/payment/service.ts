@@ -1,15 +1,23 @@
 import type { OrderId } from '@recourse/contracts/ids';
 import { type Attempt, callMsMax, settle, threeMoves } from '@recourse/infra/act';
+import { assertNever } from '@recourse/infra/assert-never';
 import { deciderStore } from '@recourse/infra/decider';
 import type { ConsumerGroup, Message } from '@recourse/infra/ports/broker';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Logger } from 'pino';
-import type { PaymentGateway } from './gateway.ts';
-import type { PaymentAct, PaymentCommand, PaymentResolution } from './model.ts';
+import type { ChargeRequest, PaymentGateway } from './gateway.ts';
+import {
+  type Intent,
+  type PaymentAct,
+  type PaymentAsked,
+  type PaymentCommand,
+  type PaymentResolution,
+  paymentCommands,
+} from './model.ts';
 import { payment, pendingPaymentAct } from './payment.ts';
 
-/** The participant `payment`: charges and refunds, in three moves (see `threeMoves`). */
+/** The participant `payment`: all that it asks of the provider it does in three moves (see `threeMoves`). */
 export type PaymentService = {
   readonly group: ConsumerGroup;
   /**
@@ -31,17 +39,38 @@ export const paymentService = (deps: {
   const store = deciderStore(log, 'payment', payment);
 
   const perform = async (act: PaymentAct, orderId: OrderId, attempt: Attempt): Promise<PaymentCommand> => {
-    if (act.call === 'charge') {
-      const { intent } = act;
-      const { commandId: key, amount, currency, paymentToken } = intent;
-      const answer = await attempt((signal) =>
-        gateway.charge({ key, orderId, amount, currency, paymentToken, signal }),
-      );
-      return { type: 'ChargeAnswered', intent, answer };
+    switch (act.call) {
+      case 'charge': {
+        const { intent } = act;
+        const answer = await attempt((signal) => gateway.charge(request(intent, orderId, signal)));
+        return { type: 'ChargeAnswered', intent, answer };
+      }
+      case 'refund': {
+        const { commandId, charge } = act;
+        const { refundId } = await attempt((signal) => gateway.refund({ key: commandId, ...charge, signal }));
+        return { type: 'RefundAnswered', commandId, charge, refundId };
+      }
+      case 'authorize': {
+        const { intent } = act;
+        const answer = await attempt((signal) => gateway.authorize(request(intent, orderId, signal)));
+        return { type: 'AuthorizationAnswered', intent, answer };
+      }
+      case 'capture': {
+        const { intent } = act;
+        const { commandId: key, authorizationId, amount, currency } = intent;
+        const { captureId } = await attempt((signal) =>
+          gateway.capture({ key, authorizationId, amount, currency, signal }),
+        );
+        return { type: 'CaptureAnswered', intent, captureId };
+      }
+      case 'void': {
+        const { commandId: key, authorizationId } = act;
+        const { voidId } = await attempt((signal) => gateway.void({ key, authorizationId, signal }));
+        return { type: 'VoidAnswered', commandId: key, voidId };
+      }
+      default:
+        return assertNever(act);
     }
-    const { commandId, charge } = act;
-    const { refundId } = await attempt((signal) => gateway.refund({ key: commandId, ...charge, signal }));
-    return { type: 'RefundAnswered', commandId, charge, refundId };
   };
 
   const obey = threeMoves({
@@ -58,8 +87,7 @@ export const paymentService = (deps: {
       group: 'payment',
       topics: ['payment.commands'],
       handle: async (message: Message) => {
-        if (message.type !== 'ProcessPayment' && message.type !== 'RefundPayment')
-          throw new Error(`payment.commands does not carry ${message.type}`);
+        if (!isPayment(message)) throw new Error(`payment.commands does not carry ${message.type}`);
         await obey(message.key, message);
       },
     },
@@ -71,3 +99,14 @@ export const paymentService = (deps: {
     },
   };
 };
+
+const known: ReadonlySet<string> = new Set(paymentCommands);
+
+const isPayment = (message: Message): message is Message & PaymentAsked => known.has(message.type);
+
+/** A charge or an authorisation is asked for in the same words. */
+const request = (
+  { commandId: key, amount, currency, paymentToken }: Intent,
+  orderId: OrderId,
+  signal: AbortSignal,
+): ChargeRequest => ({ key, orderId, amount, currency, paymentToken, signal });
