@@ -1,4 +1,5 @@
 import { type Registered, registry, type Topic } from '@recourse/contracts/registry';
+import { upcast } from '@recourse/contracts/upcasters';
 import { UnknownVersionError } from '../errors.ts';
 import type { CommandMessage, EventMessage, Message } from '../ports/broker.ts';
 import type { RecordedEvent } from '../ports/event-log.ts';
@@ -8,7 +9,8 @@ const none: readonly undefined[] = [];
 /**
  * The messages of a record that somebody wants, each at its index within the record: the event itself at 0, the
  * commands that a SagaAdvanced issued from 1 on. Indexes do not depend on who wants what: with the position they
- * name a message. Throws `UnknownVersionError` on a type or version that this build does not know.
+ * name a message. A command is upcast here, as a record is where it is read: an order may wait for longer than a
+ * schema lives. Throws `UnknownVersionError` on a type or version that this build does not know.
  */
 export const messagesOf = (
   record: RecordedEvent,
@@ -22,10 +24,9 @@ export const messagesOf = (
   }
   const messages: (Message | undefined)[] = [event];
   for (const command of record.data.commands) {
-    const version = command.version ?? 1;
-    const entry = known(command.type, version, record);
+    const entry = known(command.type, command.version ?? 1, record);
     const wantsIt = entry.topic !== null && wanted.has(entry.topic);
-    messages.push(wantsIt ? commandMessage(record, command, entry.topic, version) : undefined);
+    messages.push(wantsIt ? commandMessage(record, command, entry.topic, entry.version) : undefined);
   }
   return messages;
 };
@@ -68,7 +69,7 @@ const commandMessage = (
     kind: 'command',
     type: command.type,
     id: command.id,
-    data: command.data,
+    data: upcast(command.type, command.version ?? 1, command.data),
     topic,
     key: record.correlation,
     version,

@@ -1,0 +1,88 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { projections } from '@recourse/api/projections/all';
+import { registered } from '@recourse/contracts/registry';
+import { openSqliteLogReader } from '@recourse/infra/log/reader';
+import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
+import { replayInto } from '@recourse/infra/project/replay';
+import { systemClock } from '@recourse/infra/system';
+import { openShop, type Shop, until } from '../shop.ts';
+import { oldDataFolder } from './files.ts';
+import { storedVersions } from './stored.ts';
+
+// A shop is opened, and the machine may be busy.
+jest.setTimeout(60_000);
+
+let folder: string;
+let shop: Shop | undefined;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'recourse-old-'));
+  unpackInto(folder);
+});
+afterEach(async () => {
+  await shop?.close();
+  shop = undefined;
+  rmSync(folder, { recursive: true });
+});
+
+/** The old data folder, as the server had left it when it stopped. */
+const unpackInto = (target: string) => {
+  const source = fileURLToPath(oldDataFolder);
+  for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.gz')) continue;
+    const path = join(target, dirname(file), basename(file, '.gz'));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, gunzipSync(readFileSync(join(source, file))));
+  }
+};
+
+describe('a log that the first version of everything wrote', () => {
+  it('opens, and every record of it reads as the present schema says', async () => {
+    const log = openSqliteLog({ path: join(folder, 'log.db'), clock: systemClock });
+    const records = await log.readAll(0, 10_000);
+    expect(records.length).toBe(await log.head());
+    for (const { type, version, data } of records) {
+      const { version: present, schema } = registered(type);
+      expect([type, version, schema.safeParse(data).error]).toEqual([type, present, undefined]);
+    }
+    await log.close();
+  });
+
+  it('replays: every projection folds it to its end', () => {
+    const source = openSqliteLogReader(join(folder, 'log.db'));
+    const into = join(folder, 'replayed');
+    mkdirSync(into);
+    const replayed = replayInto(into, projections, source, source.head());
+    for (const { name } of projections)
+      expect([name, replayed.files[name]?.checkpoint().position]).toEqual([name, source.head()]);
+    replayed.close();
+    source.close();
+  });
+
+  it('goes on: its open orders come to their ends on the machine that they began on', async () => {
+    const stored = () => storedVersions(join(folder, 'log.db')).filter(({ type }) => type === 'SagaAdvanced');
+    const before = stored();
+    expect(before.map(({ version }) => version)).toEqual([1]);
+    shop = await openShop({ dataDir: folder });
+    const { items } = (await shop.get('/orders?limit=100')).body;
+    const open = items.filter(({ state }) => state === 'open' || state === 'cancelling');
+    expect(open.length).toBe(4);
+    for (const { orderId } of open) {
+      await until(
+        () => shop!.order(orderId),
+        ({ endedAt }) => endedAt !== null,
+        40_000,
+      );
+      expect((await shop.saga(orderId)).machine).toEqual({ name: 'order-saga', version: 1 });
+    }
+    const { orders } = await shop.ledger();
+    expect([orders.open, orders.completed + orders.cancelled]).toEqual([0, items.length]);
+    // What was written stays as it was; what is written now is of the present version.
+    const [old, present] = stored();
+    expect([old, present?.version]).toEqual([before[0], 2]);
+  });
+});
