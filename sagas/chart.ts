@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
-import { machines, type SagaVersion, sagaVersions } from './machines.ts';
+import { commandOf, machines, type SagaVersion, sagaVersions } from './machines.ts';
 
 /** The statechart as data and as a picture, made from the machine itself. `npm run chart` writes both into docs/. */
+
+type SagaAction = { readonly type: string; readonly params?: Readonly<Record<string, string>> };
 
 /** One arrow of the chart. */
 export type Arrow = {
@@ -9,31 +11,43 @@ export type Arrow = {
   readonly on: string;
   readonly guard?: string;
   readonly to: string;
+  /** What is done on the way, each with what it is done with: `because(payment-failed)`. */
+  readonly actions?: readonly string[];
 };
 
-/** The chart of a version as plain JSON: the command that each state issues, and every arrow. */
+/**
+ * The chart of a version as plain JSON: the command that each state issues, and every arrow. Two machines with the same
+ * chart can still differ in what guards and actions do: that only re-running shows.
+ */
 export const chart = (version: SagaVersion) => {
   const machine: (typeof machines)[1] = machines[version] as never;
   return {
     name: machine.id,
     version: machine.version,
     initial: 'accepted',
-    states: Object.values(machine.states).map(({ key, type, entry }) => ({
+    states: Object.values(machine.states).map(({ key, type }) => ({
       name: key,
       final: type === 'final',
-      command: entry.map((action) => (action as { params: { command: string } }).params.command)[0] ?? null,
+      command: commandOf(version, key) ?? null,
     })),
     arrows: Object.values(machine.states).flatMap((state) =>
       [...state.transitions.values()].flat().map(
-        ({ eventType, guard, target }): Arrow => ({
+        ({ eventType, guard, target, actions }): Arrow => ({
           from: state.key,
           on: eventType,
           ...(guard === undefined ? {} : { guard: String(guard) }),
           to: target?.[0]?.key ?? state.key,
+          ...(actions.length === 0 ? {} : { actions: actions.map(actionText) }),
         }),
       ),
     ),
   };
+};
+
+const actionText = (action: unknown): string => {
+  const { type, params = {} } = typeof action === 'string' ? { type: action } : (action as SagaAction);
+  const said = Object.values(params);
+  return said.length === 0 ? type : `${type}(${said.join()})`;
 };
 
 const back = new Set(['cancellingShipment', 'releasing', 'voiding', 'refunding', 'cancelling', 'cancelled']);

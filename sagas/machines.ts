@@ -1,3 +1,4 @@
+import type { CommandName } from '@recourse/contracts/commands';
 import { UnknownVersionError } from '@recourse/infra/errors';
 import { orderSagaV1 } from './order-saga-v1.ts';
 import { orderSagaV2 } from './order-saga-v2.ts';
@@ -19,4 +20,11 @@ export const knownVersion = (version: number): SagaVersion => {
       `order-saga version ${version} is not known to this Recourse: start a newer one, on every machine, before new orders begin on it`,
     );
   return known;
+};
+
+/** The command that a state of a version issues when it is entered, if it issues one. */
+export const commandOf = (version: SagaVersion, state: string): CommandName | undefined => {
+  const states = machines[version].states as Readonly<Record<string, { readonly entry: readonly unknown[] }>>;
+  const [entry] = (states[state]?.entry ?? []) as readonly { params?: { command: CommandName } }[];
+  return entry?.params?.command;
 };

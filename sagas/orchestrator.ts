@@ -1,4 +1,4 @@
-import type { Outstanding } from '@recourse/contracts/events';
+import type { EventData } from '@recourse/contracts/events';
 import type { OrderId } from '@recourse/contracts/ids';
 import { addressee, type Topic } from '@recourse/contracts/registry';
 import { orderStream } from '@recourse/contracts/streams';
@@ -7,8 +7,13 @@ import { stamp } from '@recourse/infra/event-id';
 import type { ConsumerGroup, Message } from '@recourse/infra/ports/broker';
 import { type EventLog, noStream, type RecordedEvent } from '@recourse/infra/ports/event-log';
 import { LRUCache } from 'lru-cache';
+import { hasBegun } from './begun.ts';
+import { readSagaHistory } from './history.ts';
 import { knownVersion, type SagaVersion } from './machines.ts';
+import { migrated, migrationRequested } from './migrate.ts';
+import { type NewOrders, newOrdersDefault, startVersion } from './ramp.ts';
 import {
+  type Advance,
   accepted,
   hears,
   type OrderFacts,
@@ -37,6 +42,8 @@ const conflictsMax = 10;
 export type OrchestratorOptions = {
   readonly log: EventLog;
   readonly times: SagaTimes;
+  /** The version on which new orders begin; the first where nothing is said. */
+  readonly newOrders?: NewOrders;
   /** Sagas kept in memory; an ended one is forgotten at once. */
   readonly cachedMax?: number;
 };
@@ -45,7 +52,8 @@ export type OrchestratorOptions = {
  * The shell around the saga: event in, ONE append out. It hears the order's events, and timers and people by
  * `saga.inputs`; it alone writes `saga-<id>`. Commands travel inside SagaAdvanced.
  */
-export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOptions) => {
+export const orchestrator = (options: OrchestratorOptions) => {
+  const { log, times, newOrders = newOrdersDefault, cachedMax = 20_000 } = options;
   const cache = new LRUCache<OrderId, Known>({
     max: cachedMax,
     maxSize: cachedLinesMax,
@@ -53,10 +61,12 @@ export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOpt
   });
 
   const handle = async (message: Message): Promise<void> => {
-    if (message.kind !== 'event' || !hears(message.type)) return;
+    if (message.kind !== 'event') return;
+    const hearIt = message.type === migrationRequested ? hearMigration : hearMessage;
+    if (hearIt === hearMessage && !hears(message.type)) return;
     for (let conflicts = 0; ; conflicts += 1) {
       try {
-        return await hearMessage(message.key, inputOf(message));
+        return await hearIt(message.key, inputOf(message));
       } catch (error) {
         cache.delete(message.key);
         if (!(error instanceof ConflictError) || conflicts >= conflictsMax) throw error;
@@ -65,7 +75,7 @@ export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOpt
   };
 
   const hearMessage = async (orderId: OrderId, input: SagaInput): Promise<void> => {
-    let saga = cache.get(orderId) ?? (await load(log, orderId, input));
+    let saga = cache.get(orderId) ?? (await load(log, orderId, input, newOrders));
     if (asks(input.type)) {
       const told = await hearWhatIsThere(orderId, saga);
       saga = told.saga;
@@ -80,12 +90,30 @@ export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOpt
   const hear = async (orderId: OrderId, saga: Known, input: SagaInput): Promise<Known> => {
     const data = step(saga.state, input, saga.facts, times, saga.version);
     if (data === undefined) return saga;
-    const { revision } = await log.append(
-      orderStream('saga', orderId),
-      saga.revision,
-      stamp([{ type: 'SagaAdvanced', data }], orderId, input.id),
-    );
-    return { ...saga, state: data.state, revision };
+    return { ...saga, state: data.state, revision: await append(orderId, saga.revision, data) };
+  };
+
+  const append = async (orderId: OrderId, expectedRevision: number, data: Advance): Promise<number> => {
+    const stamped = stamp([{ type: 'SagaAdvanced', data }], orderId, data.input.id);
+    return (await log.append(orderStream('saga', orderId), expectedRevision, stamped)).revision;
+  };
+
+  /**
+   * A wish to go on as another version of the machine: checked again, on all that the saga has heard. No chart hears
+   * it, so it is granted where the saga still stands at the revision that was asked about, or it comes to nothing.
+   */
+  const hearMigration = async (orderId: OrderId, input: SagaInput): Promise<void> => {
+    const { from, to } = input.data as EventData['SagaMigrationRequested'];
+    knownVersion(from);
+    const version = knownVersion(to);
+    const history = await readSagaHistory(log, orderId);
+    if (history === undefined) return;
+    const { heard, facts } = history;
+    const moved = migrated(heard, facts, input);
+    if ('refusal' in moved) return;
+    const { state } = moved.advance;
+    const revision = await append(orderId, heard.length - 1, moved.advance);
+    cache.set(orderId, { facts, state, version, revision });
   };
 
   /**
@@ -117,16 +145,6 @@ export const orchestrator = ({ log, times, cachedMax = 20_000 }: OrchestratorOpt
 /** Timers and people ask again, after a look into the log. */
 const asks = (type: string) => type === 'TimerFired' || type === 'RetryRequested';
 
-/**
- * Whether the participant has begun on a command: something in its stream names it. A refund that has to learn first
- * what became of the charge repeats that call before it writes anything, so there an open charge is the sign.
- */
-const hasBegun = ({ commandId, type }: Outstanding, records: readonly RecordedEvent[]) =>
-  records.some((record) => commandOf(record) === commandId) ||
-  (type === 'RefundPayment' && records.at(-1)?.type === 'PaymentStarted');
-
-const commandOf = (record: RecordedEvent) => (record.data as { commandId?: string }).commandId;
-
 /** Whose stream an input comes from: each topic of events carries those of one category of streams. */
 const categoryOf = {
   'order.events': 'order',
@@ -144,11 +162,17 @@ const inputOf = (message: Extract<Message, { kind: 'event' }>): SagaInput => ({
   data: message.data,
 });
 
-/** Folds a saga from the log: its last SagaAdvanced is its state. */
-const load = async (log: EventLog, orderId: OrderId, input: SagaInput): Promise<Known> => {
+/** Folds a saga from the log: its last SagaAdvanced is its state, and says to which version of the machine it is pinned. */
+const load = async (
+  log: EventLog,
+  orderId: OrderId,
+  input: SagaInput,
+  newOrders: NewOrders,
+): Promise<Known> => {
   const [last] = await log.readStream(orderStream('saga', orderId), { direction: 'backwards', max: 1 });
   const facts = input.type === 'OrderCreated' ? (input.data as OrderFacts) : await factsOf(log, orderId);
-  if (last === undefined) return { facts, state: accepted, version: 1, revision: noStream };
+  if (last === undefined)
+    return { facts, state: accepted, version: startVersion(orderId, newOrders), revision: noStream };
   const { state, machine } = (last as RecordedEvent<'SagaAdvanced'>).data;
   return { facts, state, version: knownVersion(machine.version), revision: last.revision };
 };

@@ -103,6 +103,7 @@ export const orderSagaV2 = chart.createMachine({
       on: {
         ...always,
         PaymentVoided: 'cancelling',
+        PaymentProcessed: { target: 'refunding', actions: 'noteCaptured' },
         OrderCancellationRequested: cancelNoted,
         AskDue: forEver,
       },

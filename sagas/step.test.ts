@@ -1,161 +1,59 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CommandName } from '@recourse/contracts/commands';
-import type { EventId, Sku, TimerId } from '@recourse/contracts/ids';
+import type { TimerId } from '@recourse/contracts/ids';
 import { asksMax, undoAsksFlagged } from './chart-parts.ts';
-import { orderSagaV1 } from './order-saga-v1.ts';
-import { type Advance, accepted, type OrderFacts, type SagaInput, type SagaState, step } from './step.ts';
+import { machines, sagaVersions } from './machines.ts';
+import { accepted, type SagaState, step } from './step.ts';
+import * as kit from './testing/ways.ts';
+import { categories, facts, heard, input, stateOf, timer, times, ways } from './testing/ways.ts';
 
-const times = { askDelaysMs: [1_000, 2_000, 5_000, 10_000, 20_000], deadlineMs: 300_000 };
-const line = (sku: string, quantity: number) => ({ sku: sku as Sku, quantity, unitPrice: 250 });
-const facts = {
-  customerId: null,
-  currency: 'GBP',
-  country: 'France',
-  paymentToken: 'tok_accepted',
-  lines: [line('A', 1), line('B', 2), line('A', 3)],
-  total: 1_500,
-  bodyHash: 'hash',
-} as unknown as OrderFacts;
-
-const categories: Record<string, SagaInput['category']> = {
-  OrderCreated: 'order',
-  OrderCancellationRequested: 'order',
-  OrderCompleted: 'order',
-  OrderCancelled: 'order',
-  PaymentProcessed: 'payment',
-  PaymentFailed: 'payment',
-  PaymentRefunded: 'payment',
-  InventoryReserved: 'inventory',
-  InventoryFailed: 'inventory',
-  InventoryReleased: 'inventory',
-  OrderShipped: 'shipping',
-  ShippingFailed: 'shipping',
-  ShipmentCancelled: 'shipping',
-  ShipmentCancellationRefused: 'shipping',
-};
-
-let inputs = 0;
-const input = (type: string, extra: Partial<SagaInput> = {}): SagaInput => {
-  inputs += 1;
-  return {
-    id: `0192f0a0-0000-7000-8000-${String(inputs).padStart(12, '0')}` as EventId,
-    type,
-    category: categories[type] ?? 'saga-input',
-    revision: inputs,
-    data: {},
-    ...extra,
-  };
-};
-const timer = (timerId: TimerId | undefined, started = true, overdue = false) =>
-  input('TimerFired', { data: { timerId, overdue }, started });
-
-/** A saga that has heard these, one after the other. */
-const after = (...types: string[]): SagaState =>
-  types.reduce((state, type) => step(state, input(type), facts, times, 1)?.state ?? state, accepted);
-
-const way = {
-  accepted: [],
-  paying: ['OrderCreated'],
-  reserving: ['OrderCreated', 'PaymentProcessed'],
-  shipping: ['OrderCreated', 'PaymentProcessed', 'InventoryReserved'],
-  completing: ['OrderCreated', 'PaymentProcessed', 'InventoryReserved', 'OrderShipped'],
-  cancellingShipment: ['OrderCreated', 'PaymentProcessed', 'InventoryReserved', 'OrderCancellationRequested'],
-  releasing: ['OrderCreated', 'PaymentProcessed', 'InventoryReserved', 'ShippingFailed'],
-  refunding: ['OrderCreated', 'PaymentProcessed', 'InventoryFailed'],
-  cancelling: ['OrderCreated', 'PaymentFailed'],
-  completed: ['OrderCreated', 'PaymentProcessed', 'InventoryReserved', 'OrderShipped', 'OrderCompleted'],
-  cancelled: ['OrderCreated', 'PaymentFailed', 'OrderCancelled'],
-} as const;
-type State = keyof typeof way;
-
-/** What each state makes of each event that it hears: the next state and the command. Every other pair is ignored. */
-const heard: Record<State, Record<string, readonly [State, CommandName?]>> = {
-  accepted: { OrderCreated: ['paying', 'ProcessPayment'] },
-  paying: {
-    PaymentProcessed: ['reserving', 'ReserveInventory'],
-    PaymentFailed: ['cancelling', 'CancelOrder'],
-    OrderCancellationRequested: ['refunding', 'RefundPayment'],
-    RetryRequested: ['paying', 'ProcessPayment'],
-  },
-  reserving: {
-    InventoryReserved: ['shipping', 'ShipOrder'],
-    InventoryFailed: ['refunding', 'RefundPayment'],
-    OrderCancellationRequested: ['releasing', 'ReleaseInventory'],
-    RetryRequested: ['reserving', 'ReserveInventory'],
-  },
-  shipping: {
-    OrderShipped: ['completing', 'CompleteOrder'],
-    ShippingFailed: ['releasing', 'ReleaseInventory'],
-    OrderCancellationRequested: ['cancellingShipment', 'CancelShipment'],
-    RetryRequested: ['shipping', 'ShipOrder'],
-  },
-  completing: {
-    OrderCompleted: ['completed'],
-    OrderCancellationRequested: ['completing'],
-    RetryRequested: ['completing', 'CompleteOrder'],
-  },
-  cancellingShipment: {
-    ShipmentCancelled: ['releasing', 'ReleaseInventory'],
-    ShipmentCancellationRefused: ['completing', 'CompleteOrder'],
-    OrderCancellationRequested: ['cancellingShipment'],
-    RetryRequested: ['cancellingShipment', 'CancelShipment'],
-  },
-  releasing: {
-    InventoryReleased: ['refunding', 'RefundPayment'],
-    OrderCancellationRequested: ['releasing'],
-    RetryRequested: ['releasing', 'ReleaseInventory'],
-  },
-  refunding: {
-    PaymentRefunded: ['cancelling', 'CancelOrder'],
-    OrderCancellationRequested: ['refunding'],
-    RetryRequested: ['refunding', 'RefundPayment'],
-  },
-  cancelling: {
-    OrderCancelled: ['cancelled'],
-    OrderCancellationRequested: ['cancelling'],
-    RetryRequested: ['cancelling', 'CancelOrder'],
-  },
-  completed: {},
-  cancelled: {},
-};
-
-const states = Object.keys(way) as State[];
 const events = [...Object.keys(categories), 'RetryRequested'];
-const pairs = states.flatMap((state) => events.map((event) => [state, event] as const));
 
-describe('every state has an answer to every event', () => {
+describe.each(sagaVersions)('every state of version %i has an answer to every event', (version) => {
+  const names = Object.keys(ways[version]);
+  const pairs = names.flatMap((name) => events.map((event) => [name, event] as const));
+
   it('knows every state and event of the chart', () => {
-    expect(states.toSorted()).toEqual(Object.keys(orderSagaV1.states).toSorted());
-    expect([...events, 'AskDue', 'DeadlinePassed'].toSorted()).toEqual([...orderSagaV1.events].toSorted());
+    const { states } = machines[version];
+    expect([...new Set(names.map(stateOf))].toSorted()).toEqual(Object.keys(states).toSorted());
+    const known: readonly string[] = [...events, 'AskDue', 'DeadlinePassed'];
+    expect(known).toEqual(expect.arrayContaining(machines[version].events));
   });
 
   it.each(pairs)('%s hears %s', (name, event) => {
-    const state = after(...way[name]);
-    expect(state.value).toBe(name);
+    const state = kit.after(version, ...ways[version][name]!);
+    expect(state.value).toBe(stateOf(name));
     // A cancellation that was heard on the way there changes nothing when it comes again.
     const repeated = event === 'OrderCancellationRequested' && state.context.cancelRequested === true;
-    const expected = repeated ? [name] : heard[name][event];
-    const advance = step(state, input(event), facts, times, 1);
+    const expected = repeated ? [stateOf(name)] : heard[version][name]![event];
+    const advance = step(state, input(event), facts, times, version);
     if (expected === undefined) return expect(advance).toBeUndefined();
-    expect([advance?.state.value ?? name, ...(advance?.commands.map(({ type }) => type) ?? [])]).toEqual(
-      expected,
-    );
+    expect([
+      advance?.state.value ?? stateOf(name),
+      ...(advance?.commands.map(({ type }) => type) ?? []),
+    ]).toEqual(expected);
+    expect(advance?.machine.version ?? version).toBe(version);
   });
 });
 
-const undoOf: Partial<Record<State, readonly [State, CommandName, string]>> = {
+const undoOf: Record<string, readonly [string, CommandName, string]> = {
   paying: ['refunding', 'RefundPayment', 'payment-unknown'],
+  authorizing: ['voiding', 'VoidPayment', 'payment-unknown'],
   reserving: ['releasing', 'ReleaseInventory', 'inventory-unknown'],
   shipping: ['cancellingShipment', 'CancelShipment', 'shipping-unknown'],
 };
-const open = states.filter((state) => !['accepted', 'completed', 'cancelled'].includes(state));
 
-const askAgain = (state: SagaState, started = true, overdue = false): Advance =>
-  step(state, timer(state.context.askTimer, started, overdue), facts, times, 1)!;
+describe.each(sagaVersions)('asking again, version %i', (version) => {
+  const ended = ['accepted', 'completed', 'cancelled'];
+  const open = Object.keys(ways[version]).filter((name) => !ended.includes(stateOf(name)));
+  const after = (...types: readonly string[]) => kit.after(version, ...types);
+  const askAgain = (state: SagaState, started = true, overdue = false) =>
+    kit.askAgain(state, version, started, overdue);
+  const way = ways[version] as Record<string, readonly string[]>;
+  const first = stateOf(Object.keys(way)[1]!);
 
-describe('asking again', () => {
   it.each(open)('%s asks again with the same command id, at growing intervals', (name) => {
-    let state = after(...way[name]);
+    let state = after(...way[name]!);
     const { commandId } = state.context.outstanding!;
     for (const delay of [2_000, 5_000, 10_000, 20_000, 20_000]) {
       const advance = askAgain(state);
@@ -164,7 +62,7 @@ describe('asking again', () => {
       state = advance.state;
     }
     const last = askAgain(state);
-    const undo = undoOf[name];
+    const undo = undoOf[stateOf(name)];
     if (undo === undefined) expect(last.commands[0]!.id).toBe(commandId);
     else {
       expect([last.state.value, last.commands[0]!.type, last.state.context.because]).toEqual(undo);
@@ -175,10 +73,10 @@ describe('asking again', () => {
   it.each(open)(
     '%s does not count an ask that was overdue, nor one whose command is still queued',
     (name) => {
-      let state = after(...way[name]);
+      let state = after(...way[name]!);
       for (let round = 0; round < asksMax * 3; round += 1) {
         state = askAgain(state, round % 2 === 0, true).state;
-        expect(state.value).toBe(name);
+        expect(state.value).toBe(stateOf(name));
       }
       const first = askAgain(state, false);
       expect(first.commands).toEqual([]);
@@ -188,21 +86,21 @@ describe('asking again', () => {
         expect(again.commands.map(({ id }) => id)).toEqual([state.context.outstanding!.commandId]);
         expect(again.timers.set[0]!.afterMs).toBe(20_000);
         state = again.state;
-        expect(state.value).toBe(name);
+        expect(state.value).toBe(stateOf(name));
       }
     },
   );
 
   it.each(open)('%s is flagged, and goes on, when its deadline passes', (name) => {
-    const state = after(...way[name]);
-    const advance = step(state, timer(state.context.deadlineTimer), facts, times, 1)!;
-    expect(advance.state.value).toBe(name);
+    const state = after(...way[name]!);
+    const advance = step(state, timer(state.context.deadlineTimer), facts, times, version)!;
+    expect(advance.state.value).toBe(stateOf(name));
     expect(advance.state.context.flags).toEqual(['deadline']);
     expect(advance.commands).toEqual([]);
   });
 
   it('flags an undo that was asked often, and asks it for ever', () => {
-    let state = after(...way.refunding);
+    let state = after(...way.refunding!);
     for (let asks = 1; asks <= undoAsksFlagged + 5; asks += 1) {
       state = askAgain(state).state;
       expect(state.context.flags).toEqual(asks < undoAsksFlagged ? undefined : ['asked-often']);
@@ -211,7 +109,7 @@ describe('asking again', () => {
   });
 
   it('asks ever more seldom once a person has been called, until that person has it asked anew', () => {
-    let state = after(...way.refunding);
+    let state = after(...way.refunding!);
     const delays: number[] = [];
     for (let asks = 0; asks < 15; asks += 1) {
       const advance = askAgain(state);
@@ -219,19 +117,34 @@ describe('asking again', () => {
       state = advance.state;
     }
     expect(delays).toEqual([2, 5, 10, 20, 20, 20, 20, 20, 40, 80, 160, 320, 600, 600, 600]);
-    const anew = step(state, input('RetryRequested'), facts, times, 1)!;
+    const anew = step(state, input('RetryRequested'), facts, times, version)!;
     expect(anew.timers.set[0]!.afterMs).toBe(1_000);
   });
 
+  it('never takes a capture back, however long nobody answers', () => {
+    let state = after(...(way.capturing ?? way.completing!));
+    for (let asks = 0; asks < undoAsksFlagged + asksMax; asks += 1) state = askAgain(state).state;
+    expect(state).toMatchObject({
+      value: stateOf(way.capturing === undefined ? 'completing' : 'capturing'),
+      context: { flags: ['asked-often'] },
+    });
+    state = step(state, input('OrderCancellationRequested'), facts, times, version)!.state;
+    expect(state.context).toMatchObject({ cancelRequested: true });
+    expect(state.context.because).toBeUndefined();
+  });
+
   it('ignores a timer that is not set any more', () => {
-    const before = after(...way.paying);
-    const state = after(...way.reserving);
-    expect(step(state, timer(before.context.askTimer), facts, times, 1)).toBeUndefined();
-    expect(step(state, timer('unknown' as TimerId), facts, times, 1)).toBeUndefined();
+    const before = after(...way[first]!);
+    const state = after(...way.reserving!);
+    expect(step(state, timer(before.context.askTimer), facts, times, version)).toBeUndefined();
+    expect(step(state, timer('unknown' as TimerId), facts, times, version)).toBeUndefined();
   });
 });
 
 describe('a step', () => {
+  const after = (...types: readonly string[]) => kit.after(1, ...types);
+  const way = ways[1] as Record<string, readonly string[]>;
+
   it('sums the lines of one SKU', () => {
     const advance = step(after('OrderCreated'), input('PaymentProcessed'), facts, times, 1)!;
     expect(advance.commands[0]!.data).toEqual({
@@ -251,14 +164,14 @@ describe('a step', () => {
   });
 
   it('ignores what is not newer than the last revision heard of its stream', () => {
-    const state = after(...way.reserving);
+    const state = after(...way.reserving!);
     const old = input('PaymentFailed', { revision: state.context.sequence.payment! });
     expect(step(state, old, facts, times, 1)).toBeUndefined();
   });
 
   it('flags a late answer and decides nothing by it', () => {
     const late = step(
-      after(...way.paying),
+      after(...way.paying!),
       input('PaymentProcessed', { data: { late: true } }),
       facts,
       times,
@@ -270,7 +183,7 @@ describe('a step', () => {
   });
 
   it('cancels every timer with its last step, and waits for nothing more', () => {
-    const state = after(...way.completing);
+    const state = after(...way.completing!);
     const last = step(state, input('OrderCompleted'), facts, times, 1)!;
     expect(last.timers).toEqual({
       set: [],
@@ -284,7 +197,7 @@ describe('a step', () => {
   });
 
   it('remembers why it goes back, and forgets it when it must go forward', () => {
-    const back = after(...way.cancellingShipment);
+    const back = after(...way.cancellingShipment!);
     expect(back.context.because).toBe('customer-cancelled');
     const forward = step(back, input('ShipmentCancellationRefused'), facts, times, 1)!;
     expect(forward.state.context.because).toBeUndefined();
@@ -292,7 +205,7 @@ describe('a step', () => {
   });
 
   it('restores what JSON has kept', () => {
-    const state = JSON.parse(JSON.stringify(after(...way.shipping))) as SagaState;
+    const state = JSON.parse(JSON.stringify(after(...way.shipping!))) as SagaState;
     expect(step(state, input('OrderShipped'), facts, times, 1)!.state.value).toBe('completing');
   });
 });

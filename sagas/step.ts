@@ -53,7 +53,7 @@ const scope = (() => {
 })();
 
 /** Hears one event in the chart: the next state's name, status and context, and the actions, or nothing if ignored. */
-const transition = (state: SagaState, event: SagaEvent, version: SagaVersion) => {
+export const transition = (state: SagaState, event: SagaEvent, version: SagaVersion) => {
   executed.length = 0;
   const machine: (typeof machines)[1] = machines[version] as never;
   const before = machine.resolveState({
@@ -73,7 +73,8 @@ const transition = (state: SagaState, event: SagaEvent, version: SagaVersion) =>
 
 /**
  * Hears one input: the whole of what follows from it, or `undefined` where it is not newer than what was heard from
- * its stream, or means nothing in this state of this version of the machine. Pure: the same state and input give the same advance, ids included.
+ * its stream, or means nothing in this state of this version of the machine. Pure: the same state and input give the
+ * same advance, ids included.
  */
 export const step = (
   state: SagaState,
@@ -171,7 +172,8 @@ const delayOf = (asks: number, delaysMs: readonly number[]): number => {
   return longest * Math.min(2 ** (asks - undoAsksFlagged), longestTimesMax);
 };
 
-const advance = (
+/** A step as it is stored: the input, where it led, and what follows from it. */
+export const advance = (
   input: SagaInput,
   version: SagaVersion,
   state: SagaState,

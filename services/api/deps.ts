@@ -9,6 +9,7 @@ import type { Metrics } from '@recourse/infra/telemetry/metrics';
 import type { InventoryService } from '@recourse/inventory/service';
 import type { OrderService } from '@recourse/order/service';
 import type { PaymentService } from '@recourse/payment/service';
+import type { NewOrders } from '@recourse/sagas/ramp';
 import type { ShippingService } from '@recourse/shipping/service';
 import type { Logger } from 'pino';
 import type { Live } from './live.ts';
@@ -59,6 +60,8 @@ export type ApiDeps = {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly limits: ApiLimits;
+  /** The version of the saga on which new orders begin; the first where nothing is said. */
+  readonly newOrders?: NewOrders;
   /** Why the service is not ready now, a reason each; empty when it is. */
   ready(): readonly string[];
   /** True once the process has begun to stop: no new work is taken. */

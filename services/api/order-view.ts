@@ -19,6 +19,9 @@ export type OrderView = {
   /** What the saga last said of itself. */
   sagaState: string;
   sagaDone: boolean;
+  /** The version of its machine, undefined before its first step; and whether it knows that the money was captured. */
+  sagaVersion: number | undefined;
+  sagaCaptured: boolean;
   sagaBecause: Order['because'];
   cancelledBecause: Order['because'];
   cancellationRequested: boolean;
@@ -40,6 +43,8 @@ export const newOrderView = (orderId: OrderId): OrderView => ({
   end: undefined,
   sagaState: 'accepted',
   sagaDone: false,
+  sagaVersion: undefined,
+  sagaCaptured: false,
   sagaBecause: null,
   cancelledBecause: null,
   cancellationRequested: false,
@@ -76,6 +81,8 @@ export const applyToOrder = (view: OrderView, record: RecordedEvent): void => {
       const { value, status, context } = record.data.state;
       view.sagaState = value;
       view.sagaDone = status === 'done';
+      view.sagaVersion = record.data.machine.version;
+      view.sagaCaptured = context.captured === true;
       view.sagaBecause = context.because ?? null;
       return;
     }

@@ -3,6 +3,7 @@ import type { OrderId } from '@recourse/contracts/ids';
 import { orderStream, type StreamName } from '@recourse/contracts/streams';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { stockMoved } from '@recourse/inventory/moved';
+import { newOrdersDefault, startVersion } from '@recourse/sagas/ramp';
 import { sagaView } from '@recourse/sagas/view';
 import type { Context } from './deps.ts';
 import { type Moment, notYet, wasKnown } from './moment.ts';
@@ -75,7 +76,7 @@ const lastKnown = async (log: EventLog, stream: StreamName, last: number, until:
  * `not-found` where there is none, or was none yet.
  */
 export const readSaga = async (context: Context, orderId: OrderId, until?: Moment): Promise<Saga> => {
-  const { log, clock, limits, deadLetters } = context;
+  const { log, clock, limits, deadLetters, newOrders = newOrdersDefault } = context;
   const { created, last } = await readEnds(context, orderId);
   if (until !== undefined && !wasKnown(created, until)) throw notYet(`Saga ${orderId}`, created);
   const outcomes = await readOrder(log, orderId, participants);
@@ -85,6 +86,7 @@ export const readSaga = async (context: Context, orderId: OrderId, until?: Momen
     orderId,
     created,
     advances: await readAdvances(context, orderId, last?.revision ?? -1, until),
+    startsOn: startVersion(orderId, newOrders),
     deadlineMs: limits.deadlineMs,
     stuckAfterMs: limits.stuckAfterMs,
     now: until?.time ?? clock.now(),

@@ -21,7 +21,7 @@ import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
 import type { Config } from './config.ts';
 import { putInDemoCatalogue } from './demo-catalogue.ts';
 import { listen, urlOf } from './listen.ts';
-import { type Closing, closeAll, openApi, participantsOf } from './parts.ts';
+import { type Closing, closeAll, newOrdersOf, openApi, participantsOf } from './parts.ts';
 
 /** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
 export type EmbeddedOverrides = {
@@ -132,6 +132,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   const sagas = orchestrator({
     log,
     times: { askDelaysMs: config.askDelaysMs, deadlineMs: config.orderDeadlineMs },
+    newOrders: newOrdersOf(config),
   });
   const timerStore = openTimerStore(inData('timers.db'));
   closing.push(() => timerStore.close());

@@ -11,6 +11,7 @@ import { orderService } from '@recourse/order/service';
 import type { PaymentGateway } from '@recourse/payment/gateway';
 import { paymentService } from '@recourse/payment/service';
 import type { Carrier } from '@recourse/shipping/carrier';
+import type { NewOrders } from '@recourse/sagas/ramp';
 import { shippingService } from '@recourse/shipping/service';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
@@ -24,6 +25,12 @@ export type Closing = (() => void | Promise<void>)[];
 export const closeAll = async (closing: Closing): Promise<void> => {
   for (const close of closing.splice(0).reverse()) await close();
 };
+
+/** The version of the saga on which new orders begin. */
+export const newOrdersOf = ({ sagaVersion, sagaRampPercent }: Config): NewOrders => ({
+  version: sagaVersion,
+  percent: sagaRampPercent,
+});
 
 /** What every participant works with. */
 export type ParticipantParts = {
@@ -80,6 +87,7 @@ export const openApi = async (
     ids,
     live,
     metrics,
+    newOrders: newOrdersOf(config),
     limits: {
       openOrdersMax: config.openOrdersMax,
       waitSecondsMax: config.waitSecondsMax,

@@ -1,3 +1,4 @@
+import { knownVersion, sagaVersions } from '@recourse/sagas/machines';
 import { servedCountriesDefault } from '@recourse/shipping/test-countries';
 import { z } from 'zod';
 
@@ -104,6 +105,21 @@ export const settings = {
     default: '10000',
     unit: 'orders',
     sentence: 'With so many orders open a new one is answered 503 with Retry-After.',
+  }),
+  sagaVersion: {
+    ...oneOf(sagaVersions.map(String) as [string, ...string[]], {
+      variable: 'SAGA_VERSION',
+      default: '1',
+      unit: 'version',
+      sentence: 'The version of the saga on which new orders begin; open ones stay on theirs.',
+    }),
+    schema: z.enum(sagaVersions.map(String)).transform((text) => knownVersion(Number(text))),
+  },
+  sagaRampPercent: wholeNumber(0, 100, {
+    variable: 'SAGA_RAMP_PERCENT',
+    default: '100',
+    unit: '%',
+    sentence: 'How many new orders of a hundred begin on SAGA_VERSION; the others, on the version before.',
   }),
   orderDeadlineMs: wholeNumber(1_000, 2_000_000_000, {
     variable: 'ORDER_DEADLINE_MS',

@@ -1,7 +1,7 @@
-import { CancelPreview, Order, OrderList, OrderListQuery } from '@recourse/contracts/http';
+import { CancelPreview, Order, OrderList, OrderListQuery, type SagaState } from '@recourse/contracts/http';
 import { OrderId } from '@recourse/contracts/ids';
 import type { RecordedEvent } from '@recourse/infra/ports/event-log';
-import { cancelPreview } from '@recourse/sagas/view';
+import { cancelPreview } from '@recourse/sagas/cancel-preview';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import { type Context, orderPath } from '../deps.ts';
@@ -67,8 +67,13 @@ export const orderRoutes = (context: Context): readonly Route[] => {
       serve: async (req, res) => {
         const orderId = orderIdOf(req);
         const view = await viewOf(orderId);
-        const state = view.end ?? view.sagaState;
-        sendJson(res, 200, cancelPreview(orderId, state as never, view.shipping === 'shipped'));
+        const preview = cancelPreview(orderId, {
+          state: (view.end ?? view.sagaState) as SagaState,
+          version: view.sagaVersion ?? 1,
+          captured: view.sagaCaptured,
+          shipped: view.shipping === 'shipped',
+        });
+        sendJson(res, 200, preview);
       },
     },
   ];
