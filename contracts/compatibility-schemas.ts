@@ -23,7 +23,7 @@ export const keptSchema = (schema: z.ZodType): KeptSchema => {
   return kept(whole, $defs as Readonly<Record<string, unknown>>) as KeptSchema;
 };
 
-const saidToReaders = new Set(['$schema', 'description', 'examples', 'title', 'id']);
+const saidToReaders = new Set(['$schema', 'description', 'examples', 'title', 'id', 'standIn']);
 const definition = '#/$defs/';
 
 const kept = (node: unknown, definitions: Readonly<Record<string, unknown>>): unknown => {

@@ -5,6 +5,7 @@ import {
   Country,
   CustomerId,
   EventId,
+  Note,
   OrderId,
   PaymentToken,
   ReceiptId,
@@ -35,7 +36,7 @@ const settlement = {
   /** Set when a person, not the provider, said what happened. */
   by: z.literal('person').optional(),
   reference: Reference.optional(),
-  note: z.string().max(2_000).optional(),
+  note: Note.optional(),
   /** The provider's own answer, learned after a person had given another: recorded and flagged, decides nothing. */
   late: z.literal(true).optional(),
 };
@@ -134,8 +135,11 @@ export const eventData = {
     paymentToken: PaymentToken,
     lines: z.array(OrderLine).min(1).max(1_000),
     total: Amount,
-    /** SHA-256 of the request's canonical body: tells a repeat from another order under the same key. */
-    bodyHash: z.string(),
+    /**
+     * SHA-256 of the request's canonical body: tells a repeat from another order under the same key. Personal data: it
+     * could confirm a guess at what the body said.
+     */
+    bodyHash: z.string().meta({ personal: true, standIn: 'hash' }),
   }),
   OrderCancellationRequested: z.strictObject({}),
   OrderCompleted: answer({ cancellationRefused: z.boolean() }),
@@ -149,9 +153,9 @@ export const eventData = {
     to: z.int().min(1),
     /** The revision of `saga-<id>` at which it was found that the saga could move. */
     atRevision: z.int().min(0),
-    note: z.string().max(2_000).optional(),
+    note: Note.optional(),
   }),
-  RetryRequested: z.strictObject({ note: z.string().max(2_000).optional() }),
+  RetryRequested: z.strictObject({ note: Note.optional() }),
 
   PaymentStarted: answer({ amount: Amount, currency: Currency, paymentToken: PaymentToken }),
   PaymentProcessed: settled({ chargeId: Reference, amount: Amount, currency: Currency }),

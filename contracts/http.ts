@@ -7,6 +7,7 @@ import {
   Country,
   CustomerId,
   EventId,
+  Note,
   OrderId,
   PaymentToken,
   ReceiptId,
@@ -235,9 +236,7 @@ export const CancelPreview = z
 export type CancelPreview = z.infer<typeof CancelPreview>;
 
 /** The body of `POST /sagas/:id/retry`. */
-export const RetryRequest = z
-  .strictObject({ note: z.string().max(2_000).optional() })
-  .meta({ id: 'RetryRequest' });
+export const RetryRequest = z.strictObject({ note: Note.optional() }).meta({ id: 'RetryRequest' });
 
 /** The body of `POST /sagas/:id/resolve`: what a person found out about an act outside. */
 export const ResolveRequest = z
@@ -255,7 +254,7 @@ export const ResolveRequest = z
     ]),
     /** The provider's or carrier's own reference for it. */
     reference: Reference,
-    note: z.string().min(1).max(2_000),
+    note: Note.min(1),
     /** For an undo of a step whose own outcome is not known: what became of that step. */
     openOutcome: z.enum(['PaymentProcessed', 'PaymentFailed', 'OrderShipped', 'ShippingFailed']).optional(),
   })
@@ -301,9 +300,7 @@ export const DeadLetterList = z
 export type DeadLetterList = z.infer<typeof DeadLetterList>;
 
 /** The body of `POST /dead-letters/:id/discard`. */
-export const DiscardRequest = z
-  .strictObject({ note: z.string().min(1).max(2_000) })
-  .meta({ id: 'DiscardRequest' });
+export const DiscardRequest = z.strictObject({ note: Note.min(1) }).meta({ id: 'DiscardRequest' });
 
 /** `GET /ledger`: three comparisons at one position. */
 export const Ledger = z

@@ -45,14 +45,20 @@ export type Sku = z.infer<typeof Sku>;
 export const Country = printable(64).meta({ examples: ['France'] });
 
 /** The shop's own name for a customer. Personal data. */
-export const CustomerId = printable(128).brand('CustomerId').meta({ personal: true });
+export const CustomerId = printable(128).brand('CustomerId').meta({ personal: true, standIn: 'customer' });
 export type CustomerId = z.infer<typeof CustomerId>;
 
 /** What the payment provider gave for a card; never a card number. Personal data. */
 export const PaymentToken = printable(128)
   .brand('PaymentToken')
-  .meta({ personal: true, examples: ['tok_accepted'] });
+  .meta({ personal: true, standIn: 'tok', examples: ['tok_accepted'] });
 export type PaymentToken = z.infer<typeof PaymentToken>;
 
-/** The payment provider's name for a charge or a refund; the carrier's for a shipment. */
-export const Reference = printable(200);
+/**
+ * The payment provider's name for a charge or a refund; the carrier's for a shipment. Personal data: there it leads to
+ * who paid, and to where the parcel went.
+ */
+export const Reference = printable(200).meta({ personal: true, standIn: 'reference' });
+
+/** What a person wrote: it may say anything about anybody. Personal data. */
+export const Note = z.string().max(2_000).meta({ personal: true, standIn: 'note' });

@@ -22,7 +22,8 @@ const open = (pretty: 'json' | 'pretty' = 'json') => {
 
 describe('the log', () => {
   it('strikes out what the contracts mark as personal', () => {
-    expect([...personalFields(Object.values(eventData))].sort()).toEqual(['customerId', 'paymentToken']);
+    const fields = personalFields(Object.values(eventData));
+    for (const name of ['customerId', 'paymentToken', 'note', 'bodyHash']) expect(fields).toContain(name);
   });
 
   it.each([
