@@ -8,7 +8,9 @@ import { resolveCharge, resolveRefund } from './resolve-charge.ts';
  * resolution does not fit what the log holds: another command, a step that has its outcome, or a contradiction.
  */
 export const resolvePayment = (resolution: ResolvePayment, state: Payment): readonly PaymentEvent[] => {
-  switch (resolution.outcome) {
+  const { outcome, openOutcome } = resolution;
+  if (openOutcome !== undefined && isOfCharge(openOutcome) !== isOfCharge(outcome)) return [];
+  switch (outcome) {
     case 'PaymentProcessed':
     case 'PaymentFailed':
       return resolveCharge(resolution, state);
@@ -22,6 +24,15 @@ export const resolvePayment = (resolution: ResolvePayment, state: Payment): read
     case 'PaymentVoided':
       return resolveVoid(resolution, state);
     default:
-      return assertNever(resolution.outcome);
+      return assertNever(outcome);
   }
 };
+
+const ofCharge: ReadonlySet<ResolvePayment['outcome']> = new Set([
+  'PaymentProcessed',
+  'PaymentFailed',
+  'PaymentRefunded',
+]);
+
+/** Whether an outcome is of a payment that is charged at once, not of one that is authorised first. */
+const isOfCharge = (outcome: ResolvePayment['outcome']) => ofCharge.has(outcome);

@@ -38,6 +38,15 @@ const charge = (gateway: SimulatedGateway, paymentToken: string, key = nthComman
     signal: never,
     ...more,
   });
+const authorize = (gateway: SimulatedGateway, paymentToken: string, key = nthCommand(1), more = {}) =>
+  gateway.authorize({
+    key,
+    orderId,
+    ...money,
+    paymentToken: paymentToken as PaymentToken,
+    signal: never,
+    ...more,
+  });
 const refund = (gateway: SimulatedGateway, chargeId: string, key = nthCommand(2), more = {}) =>
   gateway.refund({ key, chargeId, ...money, signal: never, ...more });
 
@@ -64,6 +73,12 @@ describe('the simulated gateway', () => {
     'tok_down_<n>': ['tok_down_2', ['unknown', 'unknown', 'done', 'done']],
     tok_refund_down: ['tok_refund_down', ['done', 'done']],
     'tok_refund_down_<n>': ['tok_refund_down_1', ['done', 'done']],
+    tok_capture_down: ['tok_capture_down', ['done', 'done']],
+    'tok_capture_down_<n>': ['tok_capture_down_1', ['done', 'done']],
+    tok_capture_answer_lost: ['tok_capture_answer_lost', ['done', 'done']],
+    tok_void_down: ['tok_void_down', ['done', 'done']],
+    'tok_void_down_<n>': ['tok_void_down_1', ['done', 'done']],
+    tok_void_answer_lost: ['tok_void_answer_lost', ['done', 'done']],
   };
   for (const [token, outcomes] of [
     ...Object.values(charges),
@@ -72,15 +87,21 @@ describe('the simulated gateway', () => {
     ['card 4111', ['declined', 'declined']] as const,
     ['tok_accepted_not', ['declined']] as const,
   ])
-    it(`answers ${outcomes.join(', ')} to ${token}, with one entry in the books at most`, async () => {
-      const gateway = open(systemClock, { slowMs: 5 });
-      expect(await calls(outcomes.length, () => charge(gateway, token))).toEqual(outcomes);
-      const entries = rowsOf(path, 'charges');
-      expect(entries).toHaveLength(outcomes.every((outcome) => outcome === 'unknown') ? 0 : 1);
-      if (outcomes.some((outcome) => outcome === 'declined'))
-        expect(entries).toMatchObject([{ accepted: 0, chargeId: null }]);
-      else if (entries.length > 0) expect(entries).toMatchObject([{ orderId, ...money, accepted: 1 }]);
-    });
+    it.each([
+      ['a charge', 'charges', 'chargeId', charge],
+      ['an authorisation', 'authorizations', 'authorizationId', authorize],
+    ] as const)(
+      `answers ${outcomes.join(', ')} to ${token}, asked for %s, with one entry in the books at most`,
+      async (_, table, idColumn, call) => {
+        const gateway = open(systemClock, { slowMs: 5 });
+        expect(await calls(outcomes.length, () => call(gateway, token))).toEqual(outcomes);
+        const entries = rowsOf(path, table);
+        expect(entries).toHaveLength(outcomes.every((outcome) => outcome === 'unknown') ? 0 : 1);
+        if (outcomes.some((outcome) => outcome === 'declined'))
+          expect(entries).toMatchObject([{ accepted: 0, [idColumn]: null }]);
+        else if (entries.length > 0) expect(entries).toMatchObject([{ orderId, ...money, accepted: 1 }]);
+      },
+    );
 
   it('says why it declines', async () => {
     const gateway = open();
