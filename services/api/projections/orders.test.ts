@@ -36,11 +36,14 @@ describe('the fold of orders', () => {
     });
   });
 
-  it.each(['paying', 'reserving', 'shipping', 'completing'])('is open while its saga is %s', (state) => {
-    expect(order(created, advanced(state))).toMatchObject({ state: 'open', because: null });
-  });
+  it.each(['paying', 'authorizing', 'reserving', 'shipping', 'capturing', 'completing'])(
+    'is open while its saga is %s',
+    (state) => {
+      expect(order(created, advanced(state))).toMatchObject({ state: 'open', because: null });
+    },
+  );
 
-  it.each(['cancellingShipment', 'releasing', 'refunding', 'cancelling'])(
+  it.each(['cancellingShipment', 'releasing', 'refunding', 'voiding', 'cancelling'])(
     'is being cancelled, and says why, while its saga is %s',
     (state) => {
       expect(order(created, advanced(state, { because: 'payment-unknown' }))).toMatchObject({
@@ -58,13 +61,16 @@ describe('the fold of orders', () => {
     });
   });
 
-  it('goes forward again when the parcel was already gone', () => {
-    const events = [created, requested, advanced('cancellingShipment', { because: 'customer-cancelled' })];
-    expect(order(...events, advanced('completing', { cancelRequested: true }))).toMatchObject({
-      state: 'open',
-      because: null,
-    });
-  });
+  it.each(['capturing', 'completing'])(
+    'goes forward again, to %s, when the parcel was already gone',
+    (state) => {
+      const events = [created, requested, advanced('cancellingShipment', { because: 'customer-cancelled' })];
+      expect(order(...events, advanced(state, { cancelRequested: true }))).toMatchObject({
+        state: 'open',
+        because: null,
+      });
+    },
+  );
 
   it('ends completed, with no reason', () => {
     expect(order(created, requested, completed)).toMatchObject({

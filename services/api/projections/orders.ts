@@ -1,6 +1,7 @@
 import type { Because } from '@recourse/contracts/commands';
 import type { OrderState } from '@recourse/contracts/http';
 import { projection, type Rows, table } from '@recourse/infra/project/projection';
+import { goesBack } from './way-back.ts';
 
 /** The list of orders: one row an order, and how many there are in each state. */
 
@@ -22,9 +23,6 @@ export type OrderRow = {
 /** How many orders are in a state now. */
 export type OrderCount = { readonly state: OrderState; readonly orders: number };
 
-/** States of a saga on its way back. */
-const goingBack = new Set(['cancellingShipment', 'releasing', 'refunding', 'cancelling']);
-
 const orders = table<OrderRow>({
   columns: {
     position: 'integer primary key',
@@ -35,8 +33,8 @@ const orders = table<OrderRow>({
     country: 'text not null',
     total: 'integer not null',
     because: 'text',
-    createdAt: 'integer not null',
-    endedAt: 'integer',
+    createdAt: 'time integer not null',
+    endedAt: 'time integer',
   },
   key: ['orderId'],
   hot: ['endedAt', null],
@@ -70,7 +68,7 @@ const change = (tables: Tables, orderId: string, changed: Partial<OrderRow>) => 
 /** See `OrderRow`. */
 export const ordersProjection = projection({
   name: 'orders',
-  version: 1,
+  version: 2,
   tables: { orders, counts },
   fold: {
     OrderCreated: (tables, { position, correlation, time, data }) => {
@@ -95,10 +93,11 @@ export const ordersProjection = projection({
 
     SagaAdvanced: (tables, { correlation, data: { state } }) => {
       const { because } = state.context;
-      if (goingBack.has(state.value))
+      if (goesBack(state.value))
         change(tables, correlation, { state: 'cancelling', because: because ?? 'customer-cancelled' });
       // The parcel was gone before it could be cancelled: the order goes forward again.
-      else if (state.value === 'completing') change(tables, correlation, { state: 'open', because: null });
+      else if (state.value === 'capturing' || state.value === 'completing')
+        change(tables, correlation, { state: 'open', because: null });
     },
 
     OrderCompleted: (tables, { correlation, time }) =>

@@ -6,10 +6,15 @@ const created: Given = ['OrderCreated', { customerId: null, currency: 'GBP', tot
 const advanced = (
   value: string,
   context: object = {},
-  { status = 'active', deadlineMs }: { status?: string; deadlineMs?: number } = {},
+  {
+    status = 'active',
+    deadlineMs,
+    version = 1,
+  }: { status?: string; deadlineMs?: number; version?: number } = {},
 ): Given => [
   'SagaAdvanced',
   {
+    machine: { name: 'order-saga', version },
     state: { value, status, context },
     timers: {
       set: [
@@ -29,6 +34,7 @@ describe('the fold of sagas', () => {
       position: 1,
       sagaId: orderId,
       state: 'accepted',
+      machine: null,
       because: null,
       flags: [],
       lateAnswer: 0,
@@ -56,6 +62,12 @@ describe('the fold of sagas', () => {
     });
   });
 
+  it('says which version of the machine it runs on, also once it has moved to another', () => {
+    const events = [created, advanced('paying')];
+    expect(saga(...events)).toMatchObject({ machine: 1 });
+    expect(saga(...events, advanced('authorizing', {}, { version: 2 }))).toMatchObject({ machine: 2 });
+  });
+
   it('carries why it goes back, and the flags of its context', () => {
     expect(
       saga(created, advanced('refunding', { because: 'payment-unknown', flags: ['asked-often'] })),
@@ -75,6 +87,10 @@ describe('the fold of sagas', () => {
     'PaymentProcessed',
     'PaymentFailed',
     'PaymentRefunded',
+    'PaymentAuthorized',
+    'AuthorizationFailed',
+    'PaymentCaptured',
+    'PaymentVoided',
     'OrderShipped',
     'ShippingFailed',
     'ShipmentCancelled',

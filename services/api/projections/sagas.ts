@@ -9,6 +9,8 @@ export type SagaRow = {
   readonly position: number;
   readonly sagaId: string;
   readonly state: SagaState;
+  /** The version of the machine that its last step was taken with; null before its first. */
+  readonly machine: number | null;
   readonly because: string | null;
   readonly flags: readonly string[];
   /** 1: an outcome came after a person had settled its step. */
@@ -27,19 +29,20 @@ const sagas = table<SagaRow>({
     position: 'integer primary key',
     sagaId: 'text not null',
     state: 'text not null',
+    machine: 'integer',
     because: 'text',
     flags: 'json not null',
     lateAnswer: 'integer not null',
     waitsFor: 'text',
-    startedAt: 'integer not null',
-    updatedAt: 'integer not null',
-    deadline: 'integer',
-    endedAt: 'integer',
+    startedAt: 'time integer not null',
+    updatedAt: 'time integer not null',
+    deadline: 'time integer',
+    endedAt: 'time integer',
   },
   key: ['sagaId'],
   hot: ['endedAt', null],
-  // Each index ends in the position by itself, which is the order of the list. The last is as small as few are open.
-  indexes: ['(state)', '(startedAt)', '(endedAt) where endedAt is null'],
+  // Each index ends in the position by itself, which is the order of the list. The last two are as small as few are open.
+  indexes: ['(state)', '(startedAt)', '(endedAt) where endedAt is null', '(machine) where endedAt is null'],
 });
 
 const noFlags: readonly string[] = [];
@@ -55,7 +58,7 @@ const noteLate = ({ sagas }: { readonly sagas: Rows<SagaRow> }, { correlation, d
 /** See `SagaRow`. */
 export const sagasProjection = projection({
   name: 'sagas',
-  version: 1,
+  version: 2,
   tables: { sagas },
   fold: {
     OrderCreated: (tables, { position, correlation, time }) =>
@@ -63,6 +66,7 @@ export const sagasProjection = projection({
         position,
         sagaId: correlation,
         state: 'accepted',
+        machine: null,
         because: null,
         flags: noFlags,
         lateAnswer: 0,
@@ -73,7 +77,7 @@ export const sagasProjection = projection({
         endedAt: null,
       }),
 
-    SagaAdvanced: (tables, { correlation, time, data: { state, timers } }) => {
+    SagaAdvanced: (tables, { correlation, time, data: { machine, state, timers } }) => {
       const row = tables.sagas.get(correlation) ?? tables.sagas.find(correlation);
       if (row === undefined) return;
       const { because, flags, outstanding } = state.context;
@@ -82,6 +86,7 @@ export const sagasProjection = projection({
       tables.sagas.put({
         ...row,
         state: state.value as SagaState,
+        machine: machine.version,
         because: because ?? null,
         flags: flags ?? noFlags,
         waitsFor: done ? null : (outstanding?.type ?? null),
@@ -94,6 +99,10 @@ export const sagasProjection = projection({
     PaymentProcessed: noteLate,
     PaymentFailed: noteLate,
     PaymentRefunded: noteLate,
+    PaymentAuthorized: noteLate,
+    AuthorizationFailed: noteLate,
+    PaymentCaptured: noteLate,
+    PaymentVoided: noteLate,
     OrderShipped: noteLate,
     ShippingFailed: noteLate,
     ShipmentCancelled: noteLate,
