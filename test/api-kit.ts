@@ -8,6 +8,7 @@ import type { ApiLimits, ReadModelsApi } from '@recourse/api/deps';
 import { startLive } from '@recourse/api/live';
 import { createApiServer } from '@recourse/api/server';
 import { formatPosition, Problem } from '@recourse/contracts/http';
+import { openBackups } from '@recourse/infra/backup/backups';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { DeadLetters } from '@recourse/infra/ports/broker';
@@ -71,6 +72,8 @@ const emptyReadModels: ReadModelsApi = {
     violations: [],
   }),
   counts: () => ({ open: 0, cancelling: 0, completed: 0, cancelled: 0 }),
+  status: () => [],
+  rebuild: async () => {},
 };
 
 /** The part of the document that answers are held against. */
@@ -214,6 +217,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
     lag: broker.lag,
     readModels: { ...emptyReadModels, ...options.readModels },
     live,
+    backups: openBackups({ dataDir: folder, clock, version: 'of a test' }),
     clock,
     ids: systemIds,
     logger,

@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { type FileId, fileName, removeFile } from './pointer.ts';
 import type { Projection } from './projection.ts';
-import { type CachedRows, cachedRows, tableSql } from './rows.ts';
+import { type CachedRows, cachedRows, indexSql, tableSql } from './rows.ts';
 
 /** A place in the log: a position and the id of the record there. */
 export type Place = { readonly position: number; readonly id: string };
@@ -16,11 +17,18 @@ export type ProjectionFile = {
   commit(place: Place): void;
   /** Drops what has not been committed. */
   forget(): void;
+  /** Makes one index that is missing; false where none was. */
+  makeIndex(): boolean;
+  /** Brings everything that was committed to the disk. */
+  sync(): void;
   close(): void;
 };
 
-/** Which file serves a projection's reads. */
-export type Pointer = { readonly version: number; readonly file: string };
+/**
+ * What a file is for. `serving`: it has all its indexes. `building`: it gets them in the end, by `makeIndex`.
+ * `scratch`: it is gone when its process is, so nothing is kept safe.
+ */
+export type Purpose = 'serving' | 'building' | 'scratch';
 
 /** Pages (4 KiB) in the write-ahead log before they are moved: few, large moves disturb the event log least. */
 const walPagesMax = 4_000;
@@ -28,36 +36,16 @@ const cacheKiBMax = 4_096;
 /** Nobody else writes the file: a lock on it is a fault, and waits for nothing good. */
 const busyMsMax = 1_000;
 
-const fileName = ({ name, version }: Projection) => `${name}-v${version}.db`;
-const pointerPath = (folder: string, name: string) => join(folder, `${name}.json`);
-const remove = (path: string) => {
-  for (const suffix of ['', '-wal', '-shm']) rmSync(`${path}${suffix}`, { force: true });
+const pragmas: Record<Purpose, string> = {
+  serving: 'pragma journal_mode = wal; pragma synchronous = normal;',
+  building: 'pragma journal_mode = wal; pragma synchronous = normal;',
+  scratch: 'pragma journal_mode = memory; pragma synchronous = off;',
 };
 
-/** The file that serves a projection's reads, or `undefined` before its first. */
-export const readPointer = (folder: string, name: string): Pointer | undefined => {
-  try {
-    return JSON.parse(readFileSync(pointerPath(folder, name), 'utf8')) as Pointer;
-  } catch {
-    return undefined; // missing or unreadable: it can always be made again
-  }
-};
-
-/** Lets a projection's reads be served by the file of its version, at once for whoever looks, and drops the one before. */
-export const swapPointer = (folder: string, projection: Projection): void => {
-  const before = readPointer(folder, projection.name);
-  const pointer: Pointer = { version: projection.version, file: fileName(projection) };
-  if (before?.file === pointer.file) return;
-  const path = pointerPath(folder, projection.name);
-  writeFileSync(`${path}.new`, `${JSON.stringify(pointer)}\n`);
-  renameSync(`${path}.new`, path);
-  if (before !== undefined) remove(join(folder, before.file));
-};
-
-const prepareFile = (path: string, { tables }: Projection): DatabaseSync => {
+const prepareFile = (path: string, { tables }: Projection, purpose: Purpose): DatabaseSync => {
   const db = new DatabaseSync(path);
   try {
-    db.exec(`pragma journal_mode = wal; pragma synchronous = normal; pragma busy_timeout = ${busyMsMax};
+    db.exec(`${pragmas[purpose]} pragma busy_timeout = ${busyMsMax};
       pragma wal_autocheckpoint = ${walPagesMax}; pragma cache_size = -${cacheKiBMax};`);
     const made = db.prepare(`select 1 from sqlite_schema where name = 'checkpoint'`).get() !== undefined;
     if (!made)
@@ -73,21 +61,43 @@ const prepareFile = (path: string, { tables }: Projection): DatabaseSync => {
   }
 };
 
+const checkpointIn = (db: DatabaseSync): Place | undefined =>
+  db.prepare('select position, id from checkpoint').get() as Place | undefined;
+
+/** The place that a file shows, whatever version of its projection has made it. Throws where it is no such file. */
+export const placeOfFile = (path: string): Place => {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: busyMsMax });
+  try {
+    const found = checkpointIn(db);
+    if (found === undefined) throw new Error(`${path} has no checkpoint`);
+    return found;
+  } finally {
+    db.close();
+  }
+};
+
+/** How a file is opened. */
+export type FileOptions = {
+  readonly folder: string;
+  readonly projection: Projection;
+  readonly id: FileId;
+  readonly purpose: Purpose;
+  /** Whether a checkpoint is a place of the log that is folded. */
+  isPlace(place: Place): boolean;
+};
+
 /**
- * Opens a projection's file of its present version in `folder`, making it where there is none. A file that cannot be
- * opened, or whose checkpoint is not a place of this log (`isPlace`), is thrown away and begun anew: it is only a
- * fold of the log. Throws where the folder cannot be written.
+ * Opens a projection's file, making it where there is none. A file that cannot be opened, or whose checkpoint is not a
+ * place of this log, is thrown away and begun anew: it is only a fold of the log. Throws where the folder cannot be
+ * written.
  */
-export const openProjectionFile = (
-  folder: string,
-  projection: Projection,
-  isPlace: (place: Place) => boolean,
-): ProjectionFile => {
+export const openProjectionFile = (options: FileOptions): ProjectionFile => {
+  const { folder, projection, id, purpose, isPlace } = options;
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, fileName(projection));
+  const path = join(folder, fileName(projection.name, id));
   const open = () => {
-    const db = prepareFile(path, projection);
-    const found = db.prepare('select position, id from checkpoint').get() as Place | undefined;
+    const db = prepareFile(path, projection, purpose);
+    const found = checkpointIn(db);
     if (found !== undefined && (found.position === 0 || isPlace(found))) return { db, found };
     db.close();
     throw new Error(`${path}: its checkpoint is not a place of this log`);
@@ -96,10 +106,12 @@ export const openProjectionFile = (
   try {
     opened = open();
   } catch {
-    remove(path);
+    removeFile(path);
     opened = open();
   }
-  return fileOf(path, opened.db, opened.found, projection);
+  const file = fileOf(path, opened.db, opened.found, projection);
+  if (purpose === 'serving') while (file.makeIndex());
+  return file;
 };
 
 const fileOf = (path: string, db: DatabaseSync, found: Place, projection: Projection): ProjectionFile => {
@@ -110,6 +122,8 @@ const fileOf = (path: string, db: DatabaseSync, found: Place, projection: Projec
   const begin = db.prepare('begin immediate');
   const move = db.prepare('update checkpoint set position = ?, id = ?');
   const end = db.prepare('commit');
+  const hasIndex = db.prepare(`select 1 from sqlite_schema where type = 'index' and name = ?`);
+  const indexes = Object.entries(projection.tables).flatMap(([name, spec]) => indexSql(name, spec));
   let place: Place = { position: found.position, id: found.id };
 
   const forget = () => {
@@ -134,6 +148,16 @@ const fileOf = (path: string, db: DatabaseSync, found: Place, projection: Projec
       }
     },
     forget,
+    makeIndex: () => {
+      const missing = indexes.find(({ name }) => hasIndex.get(name) === undefined);
+      if (missing !== undefined) db.exec(missing.sql);
+      return missing !== undefined;
+    },
+    sync: () => {
+      // In WAL mode a checkpoint syncs first the write-ahead log, then the file (https://sqlite.org/wal.html).
+      const done = db.prepare('pragma wal_checkpoint(truncate)').get() as { busy: number };
+      if (done.busy !== 0) throw new Error(`${path} is in use`);
+    },
     close: () => db.close(),
   };
 };

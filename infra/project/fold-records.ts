@@ -1,4 +1,4 @@
-import type { FoldedEvent, Projection, ProjectionStatus, Rows } from './projection.ts';
+import type { FoldedEvent, FoldingError, Projection, Rows } from './projection.ts';
 
 /** A record that could not be folded, and why. */
 export type Unfolded = { readonly record: FoldedEvent; readonly thrown: unknown };
@@ -28,7 +28,7 @@ export const foldRecords = (
 };
 
 /** Why a projection goes no further: what its fold threw, and at which record. */
-export const errorOf = ({ record, thrown }: Unfolded): NonNullable<ProjectionStatus['error']> => {
+export const errorOf = ({ record, thrown }: Unfolded): FoldingError => {
   const { position, stream, type } = record;
   return { message: textOf(thrown), position, stream, type };
 };

@@ -1,122 +1,124 @@
-import { openProjectionFile, type Place, type ProjectionFile, swapPointer } from './file.ts';
-import { errorOf, foldRecords, textOf, type Unfolded } from './fold-records.ts';
-import type { FoldedEvent, Projection, ProjectionStatus } from './projection.ts';
-import type { LogSource, Stretch } from './source.ts';
+import type { Place } from './file.ts';
+import type { Pace, Projection, ProjectionStatus, RebuildStatus } from './projection.ts';
+import { rebuildsOf } from './rebuilds.ts';
+import { bytesFree } from './room.ts';
+import type { RunningProjection } from './running.ts';
+import { openSlot } from './slot.ts';
+import type { LogSource } from './source.ts';
 
 /** The most records in one batch: one transaction for each projection. */
 export const batchRecordsMax = 2_000;
 
-/** A projection with its file, as the one thread that fills it holds it. */
-export type RunningProjection = {
-  readonly projection: Projection;
-  readonly file: ProjectionFile;
-  status(): ProjectionStatus;
-  /** Folds what it has not seen yet of a stretch, in one transaction. Never throws: see `status`. */
-  take(stretch: Stretch): void;
-  /** Lets one that waits go on. */
-  retry(): void;
-};
+/** A projection further behind the first of them than this is not waited for, and folded apart. */
+const behindMax = 10 * batchRecordsMax;
 
-/** Opens the file of a projection and lets its reads be served from it. Throws where the folder cannot be written. */
-export const runProjection = (
-  folder: string,
-  projection: Projection,
-  source: LogSource,
-): RunningProjection => {
-  const { name, version } = projection;
-  const file = openProjectionFile(folder, projection, ({ position, id }) => source.idAt(position) === id);
-  swapPointer(folder, projection);
-  let state: ProjectionStatus['state'] = 'running';
-  let error: ProjectionStatus['error'] = null;
-
-  /** Keeps what came before the record that cannot be folded, and stops there. */
-  const stop = (records: readonly FoldedEvent[], after: number, failed: Unfolded) => {
-    file.forget();
-    foldRecords(projection, file.tables, records, after, failed.record.position);
-    const before = failed.record.position - 1;
-    if (before > after) file.commit({ position: before, id: source.idAt(before) ?? '' });
-    state = 'stopped';
-    error = errorOf(failed);
-  };
-
-  return {
-    projection,
-    file,
-    status: () => ({ name, version, position: file.checkpoint().position, state, error }),
-    take: ({ records, place }) => {
-      const after = file.checkpoint().position;
-      if (state === 'stopped' || place.position <= after) return;
-      try {
-        const failed = foldRecords(projection, file.tables, records, after);
-        if (failed !== undefined) return stop(records, after, failed);
-        file.commit(place);
-        error = null;
-      } catch (thrown) {
-        state = 'waiting';
-        error = { message: textOf(thrown) };
-      }
-    },
-    retry: () => {
-      if (state === 'waiting') state = 'running';
-    },
-  };
+/** How a projection stands, without what only who has a clock can say of its rebuild. */
+export type FoldedStatus = Omit<ProjectionStatus, 'rebuild'> & {
+  readonly rebuild: Omit<RebuildStatus, 'head' | 'eventsPerSecond' | 'secondsLeft'> | null;
 };
 
 /** All projections over one log, folded together: each record is read and parsed once. */
 export type Folding = {
   /**
-   * Folds the next batch; returns over how many positions of the log, 0 where there is nothing that could be folded
-   * now. Throws where the log cannot be read.
+   * Folds the next batch of what serves; returns over how many positions of the log, 0 where there is nothing that
+   * could be folded now. Throws where the log cannot be read.
    */
   step(): number;
+  /**
+   * Folds the next batch of what is being rebuilt, at most so many records, and lets what has caught up serve. Returns
+   * over how many positions of the log; `undefined` where nothing can be done now. Throws where the log cannot be read.
+   */
+  rebuildStep(recordsMax: number): number | undefined;
+  /**
+   * Asks for rebuilds of these projections; they go on after a crash. Throws a `RebuildRefusedError`, and changes
+   * nothing, where one runs already, is not known, or the disk has no room.
+   */
+  rebuild(names: readonly string[] | 'all', pace: Pace): void;
+  /** How fast the rebuilds now go: the fastest of what was asked for; `undefined` where there is none. */
+  pace(): Pace | undefined;
   /** Folds until `name` has reached the log's head as it is now; returns where it is. Throws where it cannot. */
   catchUp(name: string): Place;
   /** Lets projections that wait (their files could not be written) try again. */
   retry(): void;
-  readonly running: readonly RunningProjection[];
+  /** Those that follow the log; not those that show what another version has folded. */
+  running(): readonly RunningProjection[];
+  status(): readonly FoldedStatus[];
+  /** The log's head. Throws where it cannot be read. */
+  head(): number;
   close(): void;
 };
 
-/** Opens every projection's file in `folder`. Throws where that cannot be written. */
+/**
+ * Opens every projection's file in `folder`. Throws where that cannot be written. `freeBytes`: what the disk of a
+ * folder has free; default: what the system says.
+ */
 export const openFolding = (
   folder: string,
   projections: readonly Projection[],
   source: LogSource,
+  freeBytes: (folder: string) => number = bytesFree,
 ): Folding => {
-  const running = projections.map((projection) => runProjection(folder, projection, source));
+  const slots = projections.map((projection) => openSlot(folder, projection, source));
+  const rebuilds = rebuildsOf(folder, slots, source, freeBytes);
   const wanted = new Set(projections.flatMap(({ fold }) => Object.keys(fold)));
-  const positionOf = (it: RunningProjection) => it.file.checkpoint().position;
+  const running = () => slots.flatMap((slot) => slot.running() ?? []);
 
-  const step = (): number => {
-    const going = running.filter((it) => it.status().state === 'running');
-    if (going.length === 0) return 0;
-    const after = Math.min(...going.map(positionOf));
+  /** Folds the next batch of some, all of which have folded at least as much as the one furthest behind. */
+  const foldNext = (some: readonly RunningProjection[]): number => {
+    if (some.length === 0) return 0;
+    const after = Math.min(...some.map((it) => it.position()));
     const stretch = source.read(after, batchRecordsMax, wanted);
     if (stretch === undefined) return 0;
-    for (const it of going) it.take(stretch);
+    for (const it of some) it.take(stretch);
     return stretch.place.position - after;
   };
 
+  const step = (): number => {
+    const going = running().filter((it) => it.state() === 'running');
+    const first = Math.max(0, ...going.map((it) => it.position()));
+    const behind = going.filter((it) => first - it.position() > behindMax);
+    const near = going.filter((it) => !behind.includes(it));
+    return Math.max(foldNext(near), foldNext(behind));
+  };
+
   const retry = () => {
-    for (const it of running) it.retry();
+    for (const slot of slots) {
+      slot.running()?.retry();
+      slot.rebuild()?.retry();
+    }
   };
 
   return {
     step,
+    rebuildStep: rebuilds.step,
+    rebuild: rebuilds.ask,
+    pace: rebuilds.pace,
     running,
     retry,
+    head: source.head,
     catchUp: (name) => {
-      const one = running.find((it) => it.projection.name === name);
-      if (one === undefined) throw new Error(`there is no projection ${name}`);
+      const slot = slots.find((it) => it.projection.name === name);
+      if (slot === undefined) throw new Error(`there is no projection ${name}`);
+      const one = slot.running();
+      if (one === undefined) throw new Error(`projection ${name} is being rebuilt for a new version`);
       const head = source.head();
       retry();
-      while (positionOf(one) < head && one.status().state === 'running') if (step() === 0) break;
-      const { state, error } = one.status();
+      while (one.position() < head && one.state() === 'running')
+        if (foldNext(running().filter((it) => it.position() >= one.position())) === 0) break;
+      const [state, error] = [one.state(), one.error()];
       if (state !== 'running') throw new Error(`projection ${name} is ${state}: ${error?.message}`);
       return one.file.checkpoint();
     },
+    status: () =>
+      slots.map((slot) => {
+        const rebuild = slot.rebuild();
+        if (rebuild === undefined) return { ...slot.status(), rebuild: null };
+        const { id, pace } = rebuild;
+        const [position, state, error] = [rebuild.position(), rebuild.state(), rebuild.error()];
+        return { ...slot.status(), rebuild: { ...id, position, pace, state, error } };
+      }),
     close: () => {
-      for (const { file } of running) file.close();
+      for (const slot of slots) slot.close();
       source.close();
     },
   };

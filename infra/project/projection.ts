@@ -11,7 +11,10 @@ export type Value = string | number | null;
 
 /** One table: its columns with their SQL types, and what a row is looked up by. */
 export type TableSpec = {
-  /** Column → SQL declaration; one that begins with `json` is stored as JSON text. */
+  /**
+   * Column → SQL declaration; one that begins with `json` is stored as JSON text, one that begins with `time` holds
+   * milliseconds since 1970.
+   */
   readonly columns: Readonly<Record<string, string>>;
   /** The columns that name a row. One of them, or a constraint, makes them unique. */
   readonly key: readonly string[];
@@ -85,19 +88,50 @@ export const projection = <const T extends Tables>(it: {
   readonly fold: Fold<T>;
 }): Projection => it as unknown as Projection;
 
+/** Why a projection, or its rebuild, does not go on; where the fold threw, the record's position, stream and type. */
+export type FoldingError = {
+  readonly message: string;
+  readonly position?: number;
+  readonly stream?: string;
+  readonly type?: string;
+};
+
+/** How fast a rebuild goes: as fast as it can, so that orders hardly notice, or so many events a second. */
+export type Pace = 'full' | 'default' | number;
+
+/** How the fold that is to take a projection's place stands. */
+export type RebuildStatus = {
+  readonly version: number;
+  /** Counts the folds of that version, from 0. */
+  readonly build: number;
+  /** The position of the last record that it has folded, and the log's head. */
+  readonly position: number;
+  readonly head: number;
+  /** Over the last seconds; null before there is anything to say. */
+  readonly eventsPerSecond: number | null;
+  /** Null where it is not known, or where the log grows faster. */
+  readonly secondsLeft: number | null;
+  readonly pace: Pace;
+  /** `waiting`: its file cannot be written, it tries again; `stopped`: its fold threw, and it was given up. */
+  readonly state: 'running' | 'waiting' | 'stopped';
+  readonly error: FoldingError | null;
+};
+
 /** How a projection stands. */
 export type ProjectionStatus = {
   readonly name: string;
+  /** The version whose rows are served; another than the code's while that is being folded. */
   readonly version: number;
+  /** Which fold of that version, from 0. */
+  readonly build: number;
   /** The position of the last record that its rows show. */
   readonly position: number;
-  /** `waiting`: its file cannot be written, it tries again; `stopped`: its fold threw, it does not go on. */
-  readonly state: 'running' | 'waiting' | 'stopped';
-  /** What went wrong; where the fold threw, the record's position, stream and type. */
-  readonly error: {
-    readonly message: string;
-    readonly position?: number;
-    readonly stream?: string;
-    readonly type?: string;
-  } | null;
+  /**
+   * `waiting`: its file cannot be written, it tries again; `stopped`: its fold threw, it does not go on; `outdated`: it
+   * shows what another version has folded, until the rebuild has caught up.
+   */
+  readonly state: 'running' | 'waiting' | 'stopped' | 'outdated';
+  readonly error: FoldingError | null;
+  /** The rebuild that is asked for, or the last one where its fold threw. */
+  readonly rebuild: RebuildStatus | null;
 };

@@ -13,7 +13,7 @@ const entry = new URL(
       if (kind === 'ask') parentPort.postMessage({ kind: 'answer', id, answer: 42 });
       else parentPort.close();
     });
-    const progress = [{ name: 'orders', version: 1, position: 7, state: 'running' }];
+    const progress = [{ name: 'orders', version: 1, build: 0, position: 7, state: 'running', rebuild: null }];
     setTimeout(() => parentPort.postMessage({ kind: 'progress', projections: progress }), 50);
   `)}`,
 );

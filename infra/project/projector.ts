@@ -3,14 +3,16 @@ import type { Logger } from 'pino';
 import { assertNever } from '../assert-never.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { ProjectionStatus } from './projection.ts';
+import type { Pace, ProjectionStatus } from './projection.ts';
 import type { FromProjector, ProjectorSetup, ToProjector } from './protocol.ts';
+import { RebuildingError, RebuildRefusedError } from './refused.ts';
+import { standing } from './standing.ts';
 
 /** The thread that fills the read models, as the main thread holds it. */
 export type Projector = {
   /** How the projections stand, as last heard. */
   status(): readonly ProjectionStatus[];
-  /** Grows whenever the thread has opened its files (anew): who reads them opens them again. */
+  /** Grows whenever the thread has opened its files (anew), or lets another serve: who reads them opens them again. */
   generation(): number;
   /** Grows whenever rows or states have changed. */
   changes(): number;
@@ -21,6 +23,11 @@ export type Projector = {
    * answered `Unavailable`.
    */
   ask(question: string): Promise<unknown>;
+  /**
+   * Asks for rebuilds of these projections; resolves once they are sure to happen, also after a crash. Rejects with a
+   * `RebuildRefusedError` where nothing was changed, with `UnavailableError` where the thread died.
+   */
+  rebuild(names: readonly string[] | 'all', pace: Pace): Promise<void>;
   /** Resolves once every projection shows this position. Rejects where one has stopped before it. */
   waitFor(position: number): Promise<void>;
   /** Ends the thread at once, as a crash would; it is started again. */
@@ -28,11 +35,17 @@ export type Projector = {
   close(): Promise<void>;
 };
 
-/** What a question is answered with where files fail it, which is nobody's fault: the reason, with what it is of. */
-export type Unavailable = { readonly unavailable: string };
+/**
+ * What a question is answered with where files fail it, which is nobody's fault: the reason, with what it is of; or
+ * the name of the projection that is being rebuilt for another version.
+ */
+export type Unavailable = { readonly unavailable: string; readonly rebuilding?: string };
 
 const isUnavailable = (answer: unknown): answer is Unavailable =>
   typeof answer === 'object' && answer !== null && 'unavailable' in answer;
+
+const whyUnavailable = ({ unavailable, rebuilding }: Unavailable) =>
+  rebuilding === undefined ? new UnavailableError(unavailable) : new RebuildingError(rebuilding);
 
 /** How a projector is started. */
 export type ProjectorOptions = {
@@ -52,7 +65,6 @@ const youngMegabytesMax = 16;
 
 const ended = 'the thread that fills the read models has ended';
 
-type Waiter = { readonly position: number; resolve(): void; reject(error: Error): void };
 type Asked = { resolve(answer: unknown): void; reject(error: Error): void };
 
 /** Wakes at once when it has been quiet, else at the end of the interval; one timer at most. */
@@ -72,62 +84,6 @@ const throttled = (clock: Clock, everyMs: number, run: () => void) => {
       else cancel = clock.after(restMs, now);
     },
     stop: () => cancel?.(),
-  };
-};
-
-/** What the main thread has heard of the projections, and who waits for them. */
-const standing = (logger: Logger | undefined) => {
-  let known: readonly ProjectionStatus[] = [];
-  let changes = 0;
-  let waiters: Waiter[] = [];
-
-  const stuckBefore = (position: number) =>
-    known.find((it) => it.state === 'stopped' && it.position < position);
-
-  const settle = () => {
-    waiters = waiters.filter((waiter) => {
-      const stuck = stuckBefore(waiter.position);
-      if (stuck !== undefined)
-        waiter.reject(new Error(`projection ${stuck.name} has stopped: ${stuck.error?.message}`));
-      else if (known.length > 0 && known.every((it) => it.position >= waiter.position)) waiter.resolve();
-      else return true;
-      return false;
-    });
-  };
-
-  const report = (
-    before: ProjectionStatus | undefined,
-    { name, version, state, error }: ProjectionStatus,
-  ) => {
-    if (state === (before?.state ?? 'running')) return;
-    const fields = { projection: name, version, ...error };
-    if (state === 'running') logger?.info(fields, `projection ${name} goes on`);
-    else if (state === 'waiting') logger?.warn(fields, `projection ${name} cannot write its file`);
-    else logger?.error(fields, `projection ${name} has stopped at ${error?.type} at ${error?.position}`);
-  };
-
-  return {
-    known: () => known,
-    changes: () => changes,
-    heard: (next: readonly ProjectionStatus[]) => {
-      for (const it of next)
-        report(
-          known.find(({ name }) => name === it.name),
-          it,
-        );
-      known = next;
-      changes += 1;
-      settle();
-    },
-    wait: (position: number) =>
-      new Promise<void>((resolve, reject) => {
-        waiters.push({ position, resolve, reject });
-        settle();
-      }),
-    rejectAll: (error: Error) => {
-      for (const waiter of waiters) waiter.reject(error);
-      waiters = [];
-    },
   };
 };
 
@@ -156,14 +112,21 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
   const hear = (message: FromProjector) => {
     switch (message.kind) {
       case 'progress':
+        if (stand.servesOther(message.projections)) generation += 1;
         return stand.heard(message.projections);
       case 'answer':
         return settleAsked(message.id, ({ resolve, reject }) => {
-          if (isUnavailable(message.answer)) reject(new UnavailableError(message.answer.unavailable));
+          if (isUnavailable(message.answer)) reject(whyUnavailable(message.answer));
           else resolve(message.answer);
         });
       case 'refusal':
-        return settleAsked(message.id, ({ reject }) => reject(new Error(message.message)));
+        return settleAsked(message.id, ({ reject }) =>
+          reject(
+            message.code === undefined
+              ? new Error(message.message)
+              : new RebuildRefusedError(message.code, message.message),
+          ),
+        );
       case 'failed':
         return logger?.error({ reason: message.message }, 'the read models cannot read the log');
       default:
@@ -217,18 +180,24 @@ export const startProjector = async (options: ProjectorOptions): Promise<Project
     });
   await start();
 
+  /** Says something that is answered under the id that it is given. */
+  const request = (message: (id: number) => ToProjector) =>
+    new Promise<unknown>((resolve, reject) => {
+      if (!alive) return reject(new UnavailableError(ended));
+      askedLast += 1;
+      asked.set(askedLast, { resolve, reject });
+      say(message(askedLast));
+    });
+
   return {
     status: stand.known,
     generation: () => generation,
     changes: stand.changes,
     wake: wakes.call,
-    ask: (question) =>
-      new Promise((resolve, reject) => {
-        if (!alive) return reject(new UnavailableError(ended));
-        askedLast += 1;
-        asked.set(askedLast, { resolve, reject });
-        say({ kind: 'ask', id: askedLast, question });
-      }),
+    ask: (question) => request((id) => ({ kind: 'ask', id, question })),
+    rebuild: async (names, pace) => {
+      await request((id) => ({ kind: 'rebuild', id, names, pace }));
+    },
     waitFor: (position) => {
       wakes.call();
       return stand.wait(position);

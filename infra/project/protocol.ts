@@ -1,4 +1,5 @@
-import type { ProjectionStatus } from './projection.ts';
+import type { Pace, ProjectionStatus } from './projection.ts';
+import type { Refusal } from './refused.ts';
 
 /** What the main thread and the thread that fills the read models say to each other. */
 
@@ -12,15 +13,21 @@ export type ProjectorSetup = {
   readonly extra: unknown;
 };
 
-/** To the thread. `wake`: the log has grown. */
+/** To the thread. `wake`: the log has grown. `rebuild`: is answered once it is on the disk that it was asked for. */
 export type ToProjector =
   | { readonly kind: 'wake' }
   | { readonly kind: 'ask'; readonly id: number; readonly question: string }
+  | {
+      readonly kind: 'rebuild';
+      readonly id: number;
+      readonly names: readonly string[] | 'all';
+      readonly pace: Pace;
+    }
   | { readonly kind: 'close' };
 
 /** From the thread. `progress` comes first once all files are there, and then whenever something has changed. */
 export type FromProjector =
   | { readonly kind: 'progress'; readonly projections: readonly ProjectionStatus[] }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
-  | { readonly kind: 'refusal'; readonly id: number; readonly message: string }
+  | { readonly kind: 'refusal'; readonly id: number; readonly message: string; readonly code?: Refusal }
   | { readonly kind: 'failed'; readonly message: string };

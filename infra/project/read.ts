@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { UnavailableError } from '../errors.ts';
-import { readPointer } from './file.ts';
+import { fileName, readPointer } from './pointer.ts';
+import type { Projection } from './projection.ts';
+import { RebuildingError } from './refused.ts';
 
 /** Runs a query with its parameters; a query's text is prepared once. */
 export type Query = <Row>(sql: string, ...values: readonly SQLInputValue[]) => Row[];
@@ -11,15 +13,33 @@ export type Shown<T> = { readonly rows: T; readonly position: number };
 
 /** Reads of one projection, from whichever file serves it. */
 export type ProjectionReader = {
-  /** Everything that `queries` reads is of one position. Throws `UnavailableError` where the file cannot be read. */
+  /**
+   * Everything that `queries` reads is of one position. Throws `RebuildingError` where the file is of another version
+   * and does not have what is read, `UnavailableError` where it cannot be read.
+   */
   read<T>(queries: (query: Query) => T): Shown<T>;
   close(): void;
 };
 
-const connect = (folder: string, name: string) => {
-  const pointer = readPointer(folder, name);
-  if (pointer === undefined) throw new UnavailableError(`the read model ${name} is not there yet`);
-  const db = new DatabaseSync(join(folder, pointer.file), { readOnly: true, timeout: 1_000 });
+type Open = { readonly db: DatabaseSync; readonly query: Query; readonly version: number };
+
+/** Whether every table and column of the version at hand is there, too, in the file of another. */
+const hasAll = (db: DatabaseSync, { tables }: Projection): boolean => {
+  const columns = db.prepare('select name from pragma_table_info(?)');
+  return Object.entries(tables).every(([table, spec]) => {
+    const found = new Set((columns.all(table) as { name: string }[]).map(({ name }) => name));
+    return Object.keys(spec.columns).every((column) => found.has(column));
+  });
+};
+
+const openFile = (path: string, projection: Projection, version: number): Open => {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
+  try {
+    if (version !== projection.version && !hasAll(db, projection)) throw new RebuildingError(projection.name);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
   const statements = new Map<string, StatementSync>();
   const query: Query = <Row>(sql: string, ...values: readonly SQLInputValue[]) => {
     let statement = statements.get(sql);
@@ -29,23 +49,50 @@ const connect = (folder: string, name: string) => {
     }
     return statement.all(...values) as Row[];
   };
-  return { db, query };
+  return { db, query, version };
+};
+
+/** Opens the file that serves; once more where another has taken its place between looking and opening. */
+const connect = (folder: string, projection: Projection): Open => {
+  const { name } = projection;
+  for (let pointer = readPointer(folder, name); pointer !== undefined; ) {
+    const file = fileName(name, pointer);
+    try {
+      return openFile(join(folder, file), projection, pointer.version);
+    } catch (error) {
+      const next = readPointer(folder, name);
+      if (next === undefined || fileName(name, next) === file) throw error;
+      pointer = next;
+    }
+  }
+  throw new UnavailableError(`the read model ${name} is not there yet`);
 };
 
 /**
- * Opens a projection for reading when it is first read, and again whenever `generation` has changed. The text of
- * queries must come from a small set: each is kept prepared.
+ * Opens a projection for reading when it is first read, and again whenever `generation` has changed: then another file
+ * may serve. The text of queries must come from a small set: each is kept prepared.
  */
 export const projectionReader = (
   folder: string,
-  name: string,
+  projection: Projection,
   generation: () => number,
 ): ProjectionReader => {
-  let open: (ReturnType<typeof connect> & { readonly generation: number }) | undefined;
+  const { name, version } = projection;
+  let open: (Open & { readonly generation: number }) | undefined;
 
   const close = () => {
     open?.db.close();
     open = undefined;
+  };
+
+  const readOpen = <T>({ query }: Open, queries: (query: Query) => T): Shown<T> => {
+    query('begin');
+    try {
+      const { position } = query<{ position: number }>('select position from checkpoint')[0]!;
+      return { rows: queries(query), position };
+    } finally {
+      query('commit');
+    }
   };
 
   return {
@@ -53,19 +100,14 @@ export const projectionReader = (
       try {
         if (open?.generation !== generation()) {
           close();
-          open = { ...connect(folder, name), generation: generation() };
+          open = { ...connect(folder, projection), generation: generation() };
         }
-        const { query } = open!;
-        query('begin');
-        try {
-          const position = query<{ position: number }>('select position from checkpoint')[0]!.position;
-          return { rows: queries(query), position };
-        } finally {
-          query('commit');
-        }
+        return readOpen(open, queries);
       } catch (error) {
         if ((error as { code?: string }).code !== 'ERR_SQLITE_ERROR') throw error;
+        const outdated = open !== undefined && open.version !== version;
         close();
+        if (outdated) throw new RebuildingError(name, error);
         throw new UnavailableError(`the read model ${name} cannot be read`, { cause: error });
       }
     },

@@ -1,6 +1,6 @@
 import { openProjectionFile, type ProjectionFile } from './file.ts';
 import { errorOf, foldRecords } from './fold-records.ts';
-import type { Projection, ProjectionStatus } from './projection.ts';
+import type { FoldingError, Projection } from './projection.ts';
 import type { LogSource } from './source.ts';
 
 /** The most records that are read and folded at a time. */
@@ -18,8 +18,8 @@ export class FoldError extends Error {
   override readonly name = 'FoldError';
   readonly code = 'fold-threw';
   readonly projection: string;
-  readonly at: NonNullable<ProjectionStatus['error']>;
-  constructor(projection: string, at: NonNullable<ProjectionStatus['error']>, cause: unknown) {
+  readonly at: FoldingError;
+  constructor(projection: string, at: FoldingError, cause: unknown) {
     super(
       `projection ${projection} cannot fold the ${at.type} at position ${at.position} (${at.stream}): ${at.message}`,
       { cause },
@@ -28,6 +28,15 @@ export class FoldError extends Error {
     this.at = at;
   }
 }
+
+const openScratchFile = (folder: string, projection: Projection) =>
+  openProjectionFile({
+    folder,
+    projection,
+    id: { version: projection.version, build: 0 },
+    purpose: 'scratch',
+    isPlace: () => false,
+  });
 
 /**
  * Folds the records 1 to `upTo` of a log into fresh files in `folder`, where nothing else may be: how the read models
@@ -47,7 +56,7 @@ export const replayInto = (
     for (const file of Object.values(files)) file.close();
   };
   try {
-    for (const it of projections) files[it.name] = openProjectionFile(folder, it, () => false);
+    for (const it of projections) files[it.name] = openScratchFile(folder, it);
     const wanted = new Set(projections.flatMap(({ fold }) => Object.keys(fold)));
     for (let after = 0; after < upTo; ) {
       const stretch = source.read(after, Math.min(batchRecordsMax, upTo - after), wanted);

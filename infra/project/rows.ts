@@ -10,19 +10,22 @@ const rowsCachedMax = 2_048;
 const hotSql = ([column, value]: NonNullable<TableSpec['hot']>): string =>
   typeof value === 'string' ? `${column} = '${value.replaceAll("'", "''")}'` : `${column} is ${value}`;
 
-/** The SQL that makes a table and its indexes. */
+/** The SQL that makes a table, with what its fold needs to look rows up by. */
 export const tableSql = (name: string, spec: TableSpec): string => {
-  const { columns, key, clustered, hot, indexes = [] } = spec;
+  const { columns, key, clustered, hot } = spec;
   const declared = Object.entries(columns).map(([column, sql]) => `${column} ${sql}`);
   if (clustered) declared.push(`primary key (${key.join(', ')})`);
   const create = `create table ${name} (${declared.join(', ')})${clustered ? ' without rowid' : ''};`;
   const byKey = hot && `create unique index ${name}_hot on ${name} (${key.join(', ')}) where ${hotSql(hot)};`;
-  return [
-    create,
-    byKey ?? '',
-    ...indexes.map((on, n) => `create index ${name}_${n + 1} on ${name} ${on};`),
-  ].join('\n');
+  return `${create}\n${byKey ?? ''}`;
 };
+
+/** The indexes that only readers need: cheaper made in the end than kept while a long log is folded. */
+export const indexSql = (table: string, { indexes = [] }: TableSpec) =>
+  indexes.map((on, n) => {
+    const name = `${table}_${n + 1}`;
+    return { name, sql: `create index ${name} on ${table} ${on}` };
+  });
 
 /** Writes rows into one table: a new one whole, a changed one with only the columns that differ. */
 const rowWriter = (db: DatabaseSync, name: string, spec: TableSpec) => {

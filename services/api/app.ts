@@ -1,4 +1,5 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { backupRoute } from './backup/route.ts';
 import { type ApiDeps, type Context, limitsOf } from './deps.ts';
 import { docsPaths, serveDocs } from './docs-page.ts';
 import { openApiOf } from './openapi.ts';
@@ -8,6 +9,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { inventoryRoutes } from './routes/inventory.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { orderRoutes } from './routes/orders.ts';
+import { projectionRoutes } from './routes/projections.ts';
 import { sagaRoutes } from './routes/sagas.ts';
 
 /**
@@ -37,7 +39,9 @@ const routesOf = (context: Context): readonly Route[] => [
   ...sagaRoutes(context),
   ...inventoryRoutes(context),
   ...deadLetterRoutes(context),
+  ...projectionRoutes(context),
   ...operationRoutes(context),
+  backupRoute(context),
 ];
 
 const feedMetrics = ({ metrics, readModels, live, lag, deadLetters }: Context): void =>

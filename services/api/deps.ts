@@ -1,10 +1,12 @@
 import type { EventData } from '@recourse/contracts/events';
 import type { Ledger, OrderList, OrderListQuery, SagaList, SagaListQuery } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
+import type { Backups } from '@recourse/infra/ports/backups';
 import type { DeadLetters } from '@recourse/infra/ports/broker';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Ids } from '@recourse/infra/ports/ids';
+import type { Pace, ProjectionStatus } from '@recourse/infra/project/projection';
 import type { Metrics } from '@recourse/infra/telemetry/metrics';
 import type { InventoryService } from '@recourse/inventory/service';
 import type { OrderService } from '@recourse/order/service';
@@ -27,6 +29,9 @@ export type ReadModelsApi = {
     readonly completed: number;
     readonly cancelled: number;
   };
+  status(): readonly ProjectionStatus[];
+  /** Rejects with a `RebuildRefusedError` where nothing was changed. */
+  rebuild(names: readonly string[] | 'all', pace: Pace): Promise<void>;
 };
 
 /** What bounds the API. */
@@ -55,6 +60,7 @@ export type ApiDeps = {
   lag(): Promise<Readonly<Record<string, number>>>;
   readonly readModels: ReadModelsApi;
   readonly live: Live;
+  readonly backups: Backups;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly logger: Logger;

@@ -1,5 +1,12 @@
 import { type Problem, type ProblemCode, problemCodes } from '@recourse/contracts/http';
-import { DamagedError, ReadOnlyError, UnavailableError } from '@recourse/infra/errors';
+import {
+  BackupRunningError,
+  DamagedError,
+  NoSpaceError,
+  ReadOnlyError,
+  UnavailableError,
+} from '@recourse/infra/errors';
+import { RebuildingError } from '@recourse/infra/project/refused';
 
 /** What is wrong with one field: `path` as a reader writes it, `lines[0].quantity`. */
 export type FieldError = NonNullable<Problem['errors']>[number];
@@ -37,6 +44,7 @@ const errorsMax = 100;
 /** What an error means for the caller. Whatever is not known here is `internal`, and says no more than that. */
 export const problemOf = (error: unknown): ProblemError => {
   if (error instanceof ProblemError) return error;
+  if (error instanceof RebuildingError) return new ProblemError('unavailable', error.message);
   if (error instanceof UnavailableError) {
     return new ProblemError(
       'unavailable',
@@ -44,6 +52,8 @@ export const problemOf = (error: unknown): ProblemError => {
     );
   }
   if (error instanceof DamagedError) return new ProblemError('unavailable', error.message);
+  if (error instanceof NoSpaceError) return new ProblemError('no-space', error.message);
+  if (error instanceof BackupRunningError) return new ProblemError('backup-running', error.message);
   if (error instanceof ReadOnlyError) return new ProblemError('read-only', error.message);
   // The router's own refusal: an id in the path is not percent-encoded UTF-8.
   if (error instanceof URIError) return new ProblemError('invalid-id', 'The path cannot be decoded.');

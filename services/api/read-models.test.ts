@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { OrderList, type OrderListQuery, SagaList, type SagaListQuery } from '@recourse/contracts/http';
 import { UnavailableError } from '@recourse/infra/errors';
+import { projections } from './projections/all.ts';
 import { type History, openHistory, orderIdOf, standingClock } from './projections/testing/history.ts';
 import { openReadModels, type ReadModels, type ReadModelsOptions } from './read-models.ts';
 
@@ -56,11 +57,9 @@ describe('the read models', () => {
     expect(await orders()).toEqual({ items: [], nextCursor: null, position: '0000000000000000' });
     expect(await sagas()).toEqual({ items: [], nextCursor: null, position: '0000000000000000' });
     expect(models.counts()).toEqual({ open: 0, cancelling: 0, completed: 0, cancelled: 0, position: 0 });
-    expect(models.status().map(({ name, state }) => [name, state])).toEqual([
-      ['orders', 'running'],
-      ['sagas', 'running'],
-      ['ledger', 'running'],
-    ]);
+    expect(models.status().map(({ name, state, rebuild }) => [name, state, rebuild])).toEqual(
+      projections.map(({ name }) => [name, 'running', null]),
+    );
   });
 
   it('hear of new records by themselves, and say which position they show', async () => {
@@ -70,7 +69,7 @@ describe('the read models', () => {
     const head = await history.log.head();
     expect(Number((await orders()).position)).toBe(head);
     expect(Number((await sagas()).position)).toBe(head);
-    expect(models.positions()).toEqual({ orders: head, sagas: head, ledger: head });
+    expect(models.positions()).toEqual(Object.fromEntries(projections.map(({ name }) => [name, head])));
     expect(models.counts()).toMatchObject({ completed: 1, open: 0, position: head });
     expect(await models.ledger()).toMatchObject({ orders: { completed: 1 }, violations: [] });
   });

@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import type { Ledger, OrderList, OrderListQuery, SagaList, SagaListQuery } from '@recourse/contracts/http';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
-import type { ProjectionStatus } from '@recourse/infra/project/projection';
+import type { Pace, ProjectionStatus } from '@recourse/infra/project/projection';
 import { startProjector } from '@recourse/infra/project/projector';
-import { projectionReader } from '@recourse/infra/project/read';
+import { projectionReader, type Query, type Shown } from '@recourse/infra/project/read';
 import { systemClock } from '@recourse/infra/system';
 import type { Logger } from 'pino';
+import { projections } from './projections/all.ts';
 import type { BooksPaths } from './projections/ledger-compare.ts';
 import { countOrders, listOrders, type OrderCounts } from './projections/orders-list.ts';
 import { listSagas, type StuckWhen } from './projections/sagas-list.ts';
@@ -22,12 +23,27 @@ export type ReadModels = {
    * `UnavailableError` where a file that it needs cannot be written or read.
    */
   ledger(): Promise<Ledger>;
-  /** How many orders there are in each state, and the position of the log at which that holds. Cheap. */
+  /**
+   * How many orders there are in each state, and the position of the log at which that holds. Cheap. Throws
+   * `UnavailableError` where that cannot be read.
+   */
   counts(): OrderCounts;
+  /** As `counts`, for who counts on from there: from nothing, at position 0, where it cannot be read. */
+  countedFrom(): Pick<OrderCounts, 'position' | 'open'>;
+  /**
+   * Reads any projection: all of it at one position. Throws `UnavailableError` where its file cannot be read, or does
+   * not have it yet. The text of queries must come from a small set.
+   */
+  read<T>(name: string, queries: (query: Query) => T): Shown<T>;
   /** By projection: the position that it shows. */
   positions(): Readonly<Record<string, number>>;
-  /** By projection: whether it goes on, and if not, at which record of the log it stopped and why. */
+  /** By projection: whether it goes on, and if not, at which record of the log it stopped and why; its rebuild. */
   status(): readonly ProjectionStatus[];
+  /**
+   * Asks for rebuilds; resolves once they are sure to happen. Rejects with a `RebuildRefusedError` where nothing was
+   * changed, with `UnavailableError` where it is not known.
+   */
+  rebuild(names: readonly string[] | 'all', pace: Pace): Promise<void>;
   /** Resolves once every projection shows this position. Rejects where one has stopped before it. */
   waitFor(position: number): Promise<void>;
   /** Ends the thread at once, as a crash would; it is started again and goes on where it was. */
@@ -76,8 +92,15 @@ export const openReadModels = async (options: ReadModelsOptions): Promise<ReadMo
   const setup = { logPath, folder, extra: books };
   const projector = await startProjector({ entry, setup, clock, logger });
   const news = log.follow(await log.head(), noticeRecordsMax, projector.wake);
-  const orders = projectionReader(folder, 'orders', projector.generation);
-  const sagas = projectionReader(folder, 'sagas', projector.generation);
+  const readers = new Map(
+    projections.map((it) => [it.name, projectionReader(folder, it, projector.generation)]),
+  );
+  const readerOf = (name: string) => {
+    const reader = readers.get(name);
+    if (reader === undefined) throw new Error(`there is no projection ${name}`);
+    return reader;
+  };
+  const [orders, sagas] = [readerOf('orders'), readerOf('sagas')];
   let counted: { readonly changes: number; readonly counts: OrderCounts } | undefined;
   let nextLedger: Promise<Ledger> | undefined;
   let lastLedger: Promise<unknown> = Promise.resolve();
@@ -100,24 +123,35 @@ export const openReadModels = async (options: ReadModelsOptions): Promise<ReadMo
     return nextLedger;
   };
 
+  const counts = () => {
+    const changes = projector.changes();
+    if (counted?.changes !== changes) counted = { changes, counts: countOrders(orders) };
+    return counted.counts;
+  };
+
   return {
     listOrders: async (query) => listOrders(orders, query),
     listSagas: async (query, when) => listSagas(sagas, query, when ?? (await whenOpened())),
     ledger,
-    counts: () => {
-      const changes = projector.changes();
-      if (counted?.changes !== changes) counted = { changes, counts: countOrders(orders) };
-      return counted.counts;
+    counts,
+    countedFrom: () => {
+      try {
+        return counts();
+      } catch (error) {
+        logger?.warn({ err: error }, 'open orders are counted from the whole log');
+        return { position: 0, open: 0 };
+      }
     },
+    read: (name, queries) => readerOf(name).read(queries),
     positions: () => Object.fromEntries(projector.status().map(({ name, position }) => [name, position])),
     status: projector.status,
+    rebuild: projector.rebuild,
     waitFor: projector.waitFor,
     crash: projector.crash,
     close: async () => {
       await news.close();
       await projector.close();
-      orders.close();
-      sagas.close();
+      for (const reader of readers.values()) reader.close();
     },
   };
 };

@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openReadModels } from '@recourse/api/read-models';
+import { recourseVersion } from '@recourse/contracts/version';
+import { openBackups } from '@recourse/infra/backup/backups';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
 import { UnknownVersionError } from '@recourse/infra/errors';
 import { holdFolder } from '@recourse/infra/lock';
@@ -161,6 +163,8 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
       (await broker.deadLetters.list({ max: deadLettersMax })).map(({ key }) => key),
   });
   closing.push(() => readModels.close());
+  const backups = openBackups({ dataDir, clock, version: recourseVersion });
+  closing.push(backups.close);
   const { api, live } = await openApi({
     config,
     log,
@@ -168,7 +172,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     deadLetters: broker.deadLetters,
     lag: broker.lag,
     readModels,
-    open: readModels.counts(),
+    open: readModels.countedFrom(),
     clock,
     ids: overrides.ids,
     logger,

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openReadModels, type ReadModels } from '@recourse/api/read-models';
+import { recourseVersion } from '@recourse/contracts/version';
+import { openBackups } from '@recourse/infra/backup/backups';
 import { openStoredDeliveries } from '@recourse/infra/broker/stored-deliveries';
 import { StartError, UnavailableError } from '@recourse/infra/errors';
 import { holdFolder } from '@recourse/infra/lock';
@@ -71,6 +73,8 @@ const compose = async (dataDir: string, environment: Environment, closing: Closi
   }).catch((error: unknown) => readModelsThatFail(error));
   closing.push(() => readModels.close());
 
+  const backups = openBackups({ dataDir, clock, version: recourseVersion });
+  closing.push(backups.close);
   const { api, live } = await openApi({
     config,
     log,
@@ -78,6 +82,7 @@ const compose = async (dataDir: string, environment: Environment, closing: Closi
     deadLetters: deliveries.deadLetters,
     lag: deliveries.lag,
     readModels,
+    backups,
     open: { position: await log.head(), open: 0 },
     clock,
     ids: undefined,
@@ -124,6 +129,11 @@ const readModelsThatFail = (error: unknown): ReadModels => {
     counts: () => {
       throw failed;
     },
+    countedFrom: () => ({ position: 0, open: 0 }),
+    read: () => {
+      throw failed;
+    },
+    rebuild: refuse,
     positions: () => ({}),
     status: () => [],
     waitFor: refuse,

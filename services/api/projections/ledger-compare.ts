@@ -43,7 +43,7 @@ const openBeside = (path: string, books: BooksPaths) => {
  */
 export const computeLedger = (folding: Folding, paths: BooksPaths): Ledger => {
   const { position } = folding.catchUp('ledger');
-  const { file } = folding.running.find((it) => it.projection.name === 'ledger')!;
+  const { file } = folding.running().find((it) => it.projection.name === 'ledger')!;
   const { db, tables } = openBeside(file.path, paths);
   try {
     const fix = (table: string) => db.prepare(`select 1 from ${table} limit 1`).get();

@@ -14,18 +14,20 @@ const isOfFiles = (error: unknown): error is Error => {
 };
 
 /**
- * What `answer` gives of a read model, or that it is unavailable: its file cannot be written now, or one that is read
- * fails. Throws whatever else goes wrong.
+ * What `answer` gives of a read model, or that it is unavailable: it shows what another version has folded, its file
+ * cannot be written now, or one that is read fails. Throws whatever else goes wrong.
  */
 export const orUnavailable = <T>(name: string, folding: Folding, answer: () => T): T | Unavailable => {
+  const own = () => folding.status().find((it) => it.name === name);
+  const now = own();
+  if (now?.state === 'outdated')
+    return { unavailable: 'it shows what another version has folded', rebuilding: name };
   try {
     return answer();
   } catch (error) {
-    const waits = folding.running
-      .map((it) => it.status())
-      .find((it) => it.name === name && it.state === 'waiting');
-    if (waits !== undefined)
-      return { unavailable: `the read model ${name} cannot be written: ${waits.error?.message}` };
+    const after = own();
+    if (after?.state === 'waiting')
+      return { unavailable: `the read model ${name} cannot be written: ${after.error?.message}` };
     if (isOfFiles(error)) return { unavailable: `the read model ${name} cannot be read: ${error.message}` };
     throw error;
   }
