@@ -1,5 +1,5 @@
 /** Dependencies point one way: host → services, sagas → infra (ports only) → contracts. */
-const adapters = '^infra/(log|broker|project|timer-store|state-file|lock|system)';
+const adapters = '^infra/(backup|log|broker|project|timer-store|state-file|lock|system)';
 const workspaces = '^(contracts|infra|sagas|services|test)/';
 
 export default {

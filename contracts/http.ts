@@ -373,6 +373,7 @@ export const problemCodes = {
   'not-migratable': { status: 409, title: 'That saga cannot move to that version' },
   'rebuild-running': { status: 409, title: 'A rebuild is running already' },
   'verification-running': { status: 409, title: 'A verification is running already' },
+  'backup-running': { status: 409, title: 'A backup is being taken already' },
   'body-too-large': { status: 413, title: 'The body is too large' },
   'unsupported-media-type': { status: 415, title: 'The body must be JSON' },
   'unknown-sku': { status: 422, title: 'A SKU is not known' },

@@ -51,3 +51,16 @@ export class StartError extends Error {
     this.code = code;
   }
 }
+
+/** The disk has no room for what is wanted: nothing of it was written. */
+export class NoSpaceError extends StartError {
+  constructor(message: string) {
+    super('no-space', message);
+  }
+}
+
+/** One backup at a time. */
+export class BackupRunningError extends Error {
+  override readonly name = 'BackupRunningError';
+  readonly code = 'backup-running';
+}

@@ -1,4 +1,5 @@
 import { Problem, type ProblemCode, problemCodes } from '@recourse/contracts/http';
+import { recourseVersion } from '@recourse/contracts/version';
 import type { z } from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import type { Route, RouteResponse } from './route.ts';
@@ -9,7 +10,7 @@ export const openApiOf = (routes: readonly Route[]) =>
     openapi: '3.1.0',
     info: {
       title: 'Recourse',
-      version: '0.1.0',
+      version: recourseVersion,
       description: `Runs every order of a shop to a good end.\n\n${errorsDescribed()}`,
     },
     paths: pathsOf(routes),

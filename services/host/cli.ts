@@ -1,5 +1,6 @@
 import { StartError } from '@recourse/infra/errors';
 import { Command, CommanderError } from 'commander';
+import { backupCommand } from './commands/backup.ts';
 import { configCommand } from './commands/config-command.ts';
 import { demoCommand } from './commands/demo.ts';
 import { historyCommand } from './commands/history.ts';
@@ -7,6 +8,7 @@ import { ledgerCommand } from './commands/ledger.ts';
 import { loadCommand } from './commands/load.ts';
 import { examples } from './commands/options.ts';
 import { orderCommand } from './commands/order.ts';
+import { restoreCommand } from './commands/restore.ts';
 import { startCommand } from './commands/start.ts';
 import { watchCommand } from './commands/watch.ts';
 import type { Environment } from './config.ts';
@@ -41,6 +43,8 @@ const program = (environment: Environment): Command => {
     watchCommand,
     historyCommand,
     ledgerCommand,
+    backupCommand,
+    restoreCommand,
     loadCommand,
     configCommand,
   ].map((command) => command(environment));

@@ -27,6 +27,8 @@ export type Client = {
   send(method: 'GET' | 'POST', path: string, request?: Request): Promise<Answer>;
   /** As `send`, but rejects with `RefusedError` on every status but 2xx. */
   ask(method: 'GET' | 'POST', path: string, request?: Request): Promise<Answer>;
+  /** As `ask`, for an answer that is a file: its bytes as they come. */
+  download(method: 'GET' | 'POST', path: string): Promise<AsyncIterable<Uint8Array>>;
   /** Opens a stream of server-sent events; undefined where there are no more. Rejects as `ask` does. */
   stream(
     path: string,
@@ -135,6 +137,12 @@ export const connect = (url: string, { connections = 8 }: { readonly connections
       if (answer.status < 200 || answer.status > 299) throw new RefusedError(problemOf(url, answer));
       return answer;
     },
+    download: async (method, path) => {
+      const answer = await request(method, path, {});
+      if (answer.statusCode >= 200 && answer.statusCode <= 299) return bytesOf(url, answer.body);
+      const body = parse(url, answer.statusCode, await answer.body.text());
+      throw new RefusedError(problemOf(url, { status: answer.statusCode, headers: answer.headers, body }));
+    },
     stream: async (path, headers, signal) => {
       const answer = await pool
         .request({
@@ -156,6 +164,14 @@ export const connect = (url: string, { connections = 8 }: { readonly connections
     close: () => pool.destroy(),
   };
 };
+
+async function* bytesOf(url: string, body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw new UnreachableError(url, reason(error));
+  }
+}
 
 const parse = (url: string, status: number, text: string): unknown => {
   if (text === '') return undefined;

@@ -172,6 +172,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     deadLetters: broker.deadLetters,
     lag: broker.lag,
     readModels,
+    backups,
     open: readModels.countedFrom(),
     clock,
     ids: overrides.ids,

@@ -10,8 +10,8 @@ import { inventoryService } from '@recourse/inventory/service';
 import { orderService } from '@recourse/order/service';
 import type { PaymentGateway } from '@recourse/payment/gateway';
 import { paymentService } from '@recourse/payment/service';
-import type { Carrier } from '@recourse/shipping/carrier';
 import type { NewOrders } from '@recourse/sagas/ramp';
+import type { Carrier } from '@recourse/shipping/carrier';
 import { shippingService } from '@recourse/shipping/service';
 import type { Logger } from 'pino';
 import type { Config } from './config.ts';
@@ -56,7 +56,7 @@ export const participantsOf = ({ config, log, gateway, carrier, clock, logger }:
 /** What the API is made of: the participants, and the rest of what it works with. */
 export type ApiParts = Pick<
   ApiDeps,
-  'log' | 'deadLetters' | 'lag' | 'readModels' | 'clock' | 'logger' | 'ready' | 'stopping'
+  'log' | 'deadLetters' | 'lag' | 'readModels' | 'backups' | 'clock' | 'logger' | 'ready' | 'stopping'
 > & {
   readonly config: Config;
   readonly participants: ReturnType<typeof participantsOf>;

@@ -1,0 +1,81 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { backup, DatabaseSync } from 'node:sqlite';
+import { type BackupFile, backupFiles } from '@recourse/contracts/backup';
+import { DamagedError } from '../errors.ts';
+import { pragma } from '../log/database.ts';
+
+/** Pages of 4 KiB that are copied in one go, off this thread; between two of them others use the disk. */
+const pagesAtOnce = 1_024;
+
+/** How long a file that another process locks is waited for. */
+const busyMsMax = 2_000;
+
+/** The files of a data folder as they are at one moment, for as long as it is open. */
+export type Snapshot = {
+  /** The position of the log's last record. */
+  readonly position: number;
+  /** Those that are there, with the bytes that each will have. */
+  readonly files: readonly { readonly name: BackupFile; readonly bytes: number }[];
+  /** Copies them into a folder. Rejects where the disk does not take them, and as soon as `signal` aborts. */
+  copyInto(folder: string, signal: AbortSignal): Promise<void>;
+  close(): void;
+};
+
+type Pinned = { readonly name: BackupFile; readonly db: DatabaseSync; readonly bytes: number };
+
+/**
+ * Holds the moment. It opens a connection of its own to each file and begins to read, all in one turn of the event
+ * loop: whoever writes these files does so on this thread, so nothing is written between the first and the last, and
+ * SQLite's write-ahead log keeps for each connection what it has begun to read, whatever is written later. Throws
+ * `DamagedError` where a file is no database.
+ */
+export const openSnapshot = (dataDir: string): Snapshot => {
+  const pinned: Pinned[] = [];
+  const close = () => {
+    for (const { db } of pinned.splice(0)) db.close();
+  };
+  try {
+    for (const name of backupFiles) {
+      const path = join(dataDir, name);
+      if (existsSync(path)) pinned.push(pin(name, path));
+    }
+    const log = pinned.find(({ name }) => name === 'log.db');
+    if (log === undefined) throw new DamagedError(`${join(dataDir, 'log.db')} is not there`);
+    const { head } = log.db.prepare('SELECT max(position) AS head FROM records').get() as {
+      head: number | null;
+    };
+    return {
+      position: head ?? 0,
+      files: pinned.map(({ name, bytes }) => ({ name, bytes })),
+      copyInto: (folder, signal) => copy(pinned, folder, signal),
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+};
+
+const pin = (name: BackupFile, path: string): Pinned => {
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { readOnly: true, timeout: busyMsMax });
+    db.exec('BEGIN');
+    // The first read fixes what this connection sees.
+    db.prepare('SELECT 1 FROM sqlite_schema').get();
+    return { name, db, bytes: pragma(db, 'page_count') * pragma(db, 'page_size') };
+  } catch (error) {
+    db?.close();
+    throw new DamagedError(`${path} cannot be backed up: ${(error as Error).message}`, { cause: error });
+  }
+};
+
+const copy = async (pinned: readonly Pinned[], folder: string, signal: AbortSignal): Promise<void> => {
+  for (const { name, db } of pinned) {
+    signal.throwIfAborted();
+    const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    await backup(db, path, { rate: pagesAtOnce, progress: () => signal.throwIfAborted() });
+  }
+};

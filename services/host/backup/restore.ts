@@ -1,0 +1,96 @@
+import { createReadStream, existsSync, readdirSync } from 'node:fs';
+import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import type { BackupManifest } from '@recourse/contracts/backup';
+import { needRoom } from '@recourse/infra/backup/room';
+import { StartError } from '@recourse/infra/errors';
+import { holderOf } from '@recourse/infra/lock';
+import { readBackup } from './read-backup.ts';
+
+/** How a backup is put back. */
+export type RestoreOptions = {
+  readonly file: string;
+  /** Where to: a folder that holds no data, or none. */
+  readonly dataDir: string;
+  /** Told of the bytes of files there will be, then of each part as it is written. */
+  onBytes?(total: number): void;
+  onWritten?(bytes: number): void;
+};
+
+/**
+ * Puts a backup into a data folder that holds no data yet. It is unpacked beside the folder, checked, synced, and only
+ * then moved into its place, in one step: all of it or nothing. Throws `StartError`: `data-folder-not-empty`,
+ * `backup-missing`, `no-space`, or what `readBackup` throws.
+ */
+export const restoreBackup = async ({ file, ...it }: RestoreOptions): Promise<BackupManifest> => {
+  const dataDir = resolve(it.dataDir);
+  refuseData(dataDir);
+  if (!existsSync(file))
+    throw new StartError('backup-missing', `${file} does not exist. Nothing was changed.`);
+  const beside = `${dataDir}.restoring`;
+  await mkdir(dirname(dataDir), { recursive: true });
+  await rm(beside, { recursive: true, force: true });
+  await mkdir(beside);
+  try {
+    const manifest = await readBackup(createReadStream(file), {
+      name: file,
+      onManifest: ({ files }) => {
+        const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+        needRoom(dirname(dataDir), total);
+        it.onBytes?.(total);
+      },
+      onFile: (name, chunks) => write(join(beside, name), chunks, it.onWritten),
+    });
+    await moveInto(beside, dataDir);
+    return manifest;
+  } catch (error) {
+    await rm(beside, { recursive: true, force: true });
+    throw error;
+  }
+};
+
+/** What a folder may hold that holds no data: a lock of nobody. */
+const lockFiles = new Set(['lock.db', 'lock.json']);
+
+const refuseData = (dataDir: string) => {
+  const names = existsSync(dataDir) ? readdirSync(dataDir) : [];
+  if (names.every((name) => lockFiles.has(name)) && holderOf(dataDir) === undefined) return;
+  throw new StartError(
+    'data-folder-not-empty',
+    `${dataDir} holds data already: restore into another folder with --data-dir, or move this one away. Nothing was changed.`,
+  );
+};
+
+const write = async (
+  path: string,
+  chunks: AsyncIterable<Uint8Array>,
+  onWritten: RestoreOptions['onWritten'],
+) => {
+  await mkdir(dirname(path), { recursive: true });
+  const file = await open(path, 'wx');
+  try {
+    for await (const chunk of chunks) {
+      await file.write(chunk);
+      onWritten?.(chunk.length);
+    }
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await syncFolder(dirname(path));
+};
+
+const moveInto = async (beside: string, dataDir: string) => {
+  await syncFolder(beside);
+  for (const name of lockFiles) await rm(join(dataDir, name), { force: true });
+  if (existsSync(dataDir)) await rmdir(dataDir);
+  await rename(beside, dataDir);
+  await syncFolder(dirname(dataDir));
+};
+
+/** Makes the names in a folder durable; where a system cannot, they are as durable as it makes them. */
+export const syncFolder = async (folder: string): Promise<void> => {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+};
