@@ -6,6 +6,7 @@ import { openApiOf } from './openapi.ts';
 import { notFound, ProblemError, problemAnswer, problemOf } from './problem.ts';
 import { type Route, sendJson } from './route.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { exportRoutes } from './routes/export.ts';
 import { inventoryRoutes } from './routes/inventory.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { orderRoutes } from './routes/orders.ts';
@@ -37,6 +38,7 @@ export const createApi = (deps: ApiDeps): Express => {
 const routesOf = (context: Context): readonly Route[] => [
   ...orderRoutes(context),
   ...sagaRoutes(context),
+  ...exportRoutes(context),
   ...inventoryRoutes(context),
   ...deadLetterRoutes(context),
   ...projectionRoutes(context),
