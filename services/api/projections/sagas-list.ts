@@ -1,6 +1,6 @@
 import { formatPosition, rfc3339, type SagaList, type SagaListQuery } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
-import type { ProjectionReader } from '@recourse/infra/project/read';
+import type { ProjectionReader, Shown } from '@recourse/infra/project/read';
 import { allOf, type Conditions, pageOf, stretchOf, where } from './page.ts';
 import type { SagaRow } from './sagas.ts';
 
@@ -75,4 +75,50 @@ export const listSagas = (reader: ProjectionReader, asked: SagaListQuery, when: 
     nextCursor: page.nextCursor,
     position: formatPosition(position),
   };
+};
+
+/** How many open sagas stand in a state, by the version of the machine that they run on; null before their first step. */
+export type OpenSagas = {
+  readonly version: number | null;
+  readonly state: SagaRow['state'];
+  readonly count: number;
+};
+
+type SagasReader = Pick<ProjectionReader, 'read'>;
+
+/** The open sagas by version and state, the oldest version first. Reads the open ones only. */
+export const openSagasByVersion = (reader: SagasReader): Shown<readonly OpenSagas[]> =>
+  reader.read((query) =>
+    query<OpenSagas>(
+      `select machine as version, state, count(*) as count from sagas
+       where endedAt is null group by machine, state order by machine, state`,
+    ),
+  );
+
+/** A page of open sagas of one version, newest first, and the position of the log that it shows. */
+export type OpenSagaPage = {
+  readonly ids: readonly OrderId[];
+  readonly nextCursor: string | null;
+  readonly position: number;
+};
+
+/** The ids of the open sagas of a version (null: those before their first step). Throws a `ProblemError` on a bad cursor. */
+export const openSagasOf = (
+  reader: SagasReader,
+  version: number | null,
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+): OpenSagaPage => {
+  const { rows: page, position } = reader.read((query) =>
+    pageOf<Stored>(
+      query,
+      'sagas',
+      allOf(
+        where('endedAt is null'),
+        version === null ? where('machine is null') : where('machine = ?', version),
+        stretchOf(query, 'sagas', 'startedAt', { cursor }),
+      ),
+      limit,
+    ),
+  );
+  return { ids: page.rows.map((row) => row.sagaId as OrderId), nextCursor: page.nextCursor, position };
 };
