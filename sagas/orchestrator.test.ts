@@ -6,12 +6,14 @@ import type { DomainEvent } from '@recourse/contracts/events';
 import type { CommandId, OrderId } from '@recourse/contracts/ids';
 import { registered, type Topic } from '@recourse/contracts/registry';
 import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
+import { UnknownVersionError } from '@recourse/infra/errors';
 import { stamp, uuidV5 } from '@recourse/infra/event-id';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { EventMessage } from '@recourse/infra/ports/broker';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { systemClock } from '@recourse/infra/system';
 import { orchestrator } from './orchestrator.ts';
+import type { NewOrders } from './ramp.ts';
 
 const times = { askDelaysMs: [1_000, 2_000, 5_000, 10_000, 20_000], deadlineMs: 300_000 };
 const orderId = '0192f0a0-0000-7000-8000-000000000001' as OrderId;
@@ -66,8 +68,8 @@ const dueNow = async (overdue = false) =>
     data: { timerId: (await last()).state.context.askTimer!, overdue },
   });
 
-const startedSaga = async () => {
-  const { group } = orchestrator({ log, times });
+const startedSaga = async (newOrders: NewOrders = { version: 1, percent: 100 }) => {
+  const { group } = orchestrator({ log, times, newOrders });
   for (const it of await append('order', created)) await group.handle(it);
   return { group, commandId: (await last()).commands[0]!.id };
 };
@@ -119,18 +121,6 @@ describe('the orchestrator', () => {
     expect((await last()).state.context.outstanding).toEqual({ commandId, type: 'ProcessPayment', asks: 1 });
   });
 
-  it('counts the asks of a refund that has yet to learn what became of the charge', async () => {
-    const { group, commandId } = await startedSaga();
-    await append('payment', started(commandId));
-    for (const it of await append('order', { type: 'OrderCancellationRequested', data: {} }))
-      await group.handle(it);
-    for (let asks = 1; asks <= 3; asks += 1) {
-      for (const it of await dueNow()) await group.handle(it);
-      expect((await last()).commands.map(({ type }) => type)).toEqual(['RefundPayment']);
-      expect((await last()).state.context.outstanding).toMatchObject({ type: 'RefundPayment', asks });
-    }
-  });
-
   it('takes the outcome as unknown once every ask was used up, and never before', async () => {
     const { group, commandId } = await startedSaga();
     await append('payment', started(commandId));
@@ -166,6 +156,48 @@ describe('the orchestrator', () => {
     expect((await last()).state.value).toBe('reserving');
     for (const it of await dueNow()) await active.handle(it);
     expect((await last()).state.value).toBe('shipping');
+  });
+
+  it.each([
+    ['VoidPayment', 'AuthorizationStarted', 2],
+    ['RefundPayment', 'PaymentStarted', 1],
+  ] as const)(
+    'counts the asks of %s while %s is open: it has to learn first',
+    async (undo, intent, version) => {
+      const { group, commandId } = await startedSaga({ version, percent: 100 });
+      await append('payment', { ...started(commandId), type: intent } as DomainEvent);
+      for (const it of await append('order', { type: 'OrderCancellationRequested', data: {} }))
+        await group.handle(it);
+      for (let asks = 1; asks <= 3; asks += 1) {
+        for (const it of await dueNow()) await group.handle(it);
+        expect((await last()).commands.map(({ type }) => type)).toEqual([undo]);
+        expect((await last()).state.context.outstanding).toMatchObject({ type: undo, asks });
+      }
+    },
+  );
+
+  it('decides on the version once, with the first step; another setting changes nothing after it', async () => {
+    const { commandId } = await startedSaga({ version: 2, percent: 100 });
+    expect((await last()).machine.version).toBe(2);
+    const later = orchestrator({ log, times, newOrders: { version: 1, percent: 100 } }).group;
+    const authorized = answer('PaymentAuthorized', commandId, {
+      authorizationId: 'au_1',
+      amount: 250,
+      currency: 'GBP',
+    });
+    for (const it of await append('payment', authorized)) await later.handle(it);
+    expect(await last()).toMatchObject({ machine: { version: 2 }, state: { value: 'reserving' } });
+  });
+
+  it('cannot go on with a saga of a version that it does not know', async () => {
+    const { group, commandId } = await startedSaga();
+    const [first] = await saga();
+    const data = { ...first!.data, machine: { name: 'order-saga' as const, version: 99 } };
+    await append('saga', { type: 'SagaAdvanced', data });
+    const [answered] = await append('payment', processed(commandId));
+    const stranger = orchestrator({ log, times }).group;
+    await expect(stranger.handle(answered!)).rejects.toThrow(UnknownVersionError);
+    await expect(group.handle(answered!)).rejects.toThrow(UnknownVersionError);
   });
 
   it('starts a saga whose OrderCreated never came when a person retries it', async () => {
