@@ -52,7 +52,19 @@ export type OrderState = z.infer<typeof OrderState>;
 
 /** What became of each part of an order. */
 const Part = {
-  payment: z.enum(['none', 'started', 'processed', 'failed', 'refunding', 'refunded']),
+  payment: z.enum([
+    'none',
+    'started',
+    'processed',
+    'failed',
+    'refunding',
+    'refunded',
+    'authorized',
+    'capturing',
+    'captured',
+    'voiding',
+    'voided',
+  ]),
   inventory: z.enum(['none', 'started', 'reserved', 'failed', 'releasing', 'released']),
   shipping: z.enum(['none', 'started', 'shipped', 'failed', 'cancelling', 'cancelled']),
 };
@@ -247,6 +259,10 @@ export const ResolveRequest = z
       'PaymentProcessed',
       'PaymentFailed',
       'PaymentRefunded',
+      'PaymentAuthorized',
+      'AuthorizationFailed',
+      'PaymentCaptured',
+      'PaymentVoided',
       'OrderShipped',
       'ShippingFailed',
       'ShipmentCancelled',
@@ -255,8 +271,17 @@ export const ResolveRequest = z
     /** The provider's or carrier's own reference for it. */
     reference: Reference,
     note: Note.min(1),
-    /** For an undo of a step whose own outcome is not known: what became of that step. */
-    openOutcome: z.enum(['PaymentProcessed', 'PaymentFailed', 'OrderShipped', 'ShippingFailed']).optional(),
+    /** For an undo, or a capture, of a step whose own outcome is not known: what became of that step. */
+    openOutcome: z
+      .enum([
+        'PaymentProcessed',
+        'PaymentFailed',
+        'PaymentAuthorized',
+        'AuthorizationFailed',
+        'OrderShipped',
+        'ShippingFailed',
+      ])
+      .optional(),
   })
   .meta({ id: 'ResolveRequest' });
 export type ResolveRequest = z.infer<typeof ResolveRequest>;
@@ -317,6 +342,10 @@ export const Ledger = z
         /** What a person, not the provider, settled; part of captured and refunded. */
         capturedByPerson: z.int(),
         refundedByPerson: z.int(),
+        /** What was ever authorised; what of it was voided; what of it is neither captured nor voided yet. */
+        authorized: z.int(),
+        voided: z.int(),
+        authorizedOpen: z.int(),
       }),
     ),
     /** Over all SKUs, pieces: received = onHand + reserved + shipped. Checked for each SKU; violations name it. */
@@ -331,6 +360,9 @@ export const Ledger = z
     books: z.strictObject({
       charges: z.int(),
       refunds: z.int(),
+      authorizations: z.int(),
+      captures: z.int(),
+      voids: z.int(),
       shipments: z.int(),
       cancellations: z.int(),
       /** Entries whose intent has no outcome in the log yet. */

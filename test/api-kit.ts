@@ -6,6 +6,7 @@ import { Writable } from 'node:stream';
 import { createApi } from '@recourse/api/app';
 import type { ApiLimits, ReadModelsApi } from '@recourse/api/deps';
 import { startLive } from '@recourse/api/live';
+import { openQueries } from '@recourse/api/query/queries';
 import { createApiServer } from '@recourse/api/server';
 import { formatPosition, Problem } from '@recourse/contracts/http';
 import { openBackups } from '@recourse/infra/backup/backups';
@@ -67,7 +68,16 @@ const emptyReadModels: ReadModelsApi = {
     position: formatPosition(0),
     money: [],
     stock: { skus: 0, received: 0, onHand: 0, reserved: 0, shipped: 0 },
-    books: { charges: 0, refunds: 0, shipments: 0, cancellations: 0, inFlight: 0 },
+    books: {
+      charges: 0,
+      refunds: 0,
+      authorizations: 0,
+      captures: 0,
+      voids: 0,
+      shipments: 0,
+      cancellations: 0,
+      inFlight: 0,
+    },
     orders: { open: 0, completed: 0, cancelled: 0 },
     violations: [],
   }),
@@ -206,6 +216,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
     onEnded: metrics.observeEnded,
     ...options.live,
   });
+  const queries = openQueries({ dataDir: folder, logPath: join(folder, 'log.db'), clock });
   let stopping = false;
   const api = createApi({
     log,
@@ -217,6 +228,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
     lag: broker.lag,
     readModels: { ...emptyReadModels, ...options.readModels },
     live,
+    queries,
     backups: openBackups({ dataDir: folder, clock, version: 'of a test' }),
     clock,
     ids: systemIds,
@@ -279,6 +291,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
       await live.close();
       server.closeAllConnections();
       await new Promise((closed) => server.close(closed));
+      await queries.close();
       await broker.close();
       gateway.close();
       carrier.close();

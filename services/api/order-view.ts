@@ -2,6 +2,7 @@ import type { EventData } from '@recourse/contracts/events';
 import { type Order, rfc3339 } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import type { RecordedEvent } from '@recourse/infra/ports/event-log';
+import { goesBack } from './projections/way-back.ts';
 
 /**
  * One order as its customer sees it, folded from the order's own records. Each part is folded from one stream, so
@@ -102,21 +103,6 @@ const applyToParts = (view: OrderView, record: RecordedEvent): void => {
   // What the provider said after a person had settled the step is on record, and decides nothing.
   if ('late' in record.data) return;
   switch (record.type) {
-    case 'PaymentStarted':
-      view.payment = 'started';
-      return;
-    case 'PaymentProcessed':
-      view.payment = 'processed';
-      return;
-    case 'PaymentFailed':
-      view.payment = 'failed';
-      return;
-    case 'RefundStarted':
-      view.payment = 'refunding';
-      return;
-    case 'PaymentRefunded':
-      view.payment = undone(view.payment, record.data.nothing, 'refunded');
-      return;
     case 'ReservationStarted':
       view.inventory = 'started';
       return;
@@ -149,14 +135,51 @@ const applyToParts = (view: OrderView, record: RecordedEvent): void => {
     case 'ShipmentCancelled':
       view.shipping = undone(view.shipping, record.data.nothing, 'cancelled');
       return;
+    default:
+      applyToPayment(view, record);
   }
 };
 
-const goingBack = new Set(['cancellingShipment', 'releasing', 'refunding', 'cancelling']);
+const applyToPayment = (view: OrderView, record: RecordedEvent): void => {
+  switch (record.type) {
+    case 'PaymentStarted':
+    case 'AuthorizationStarted':
+      view.payment = 'started';
+      return;
+    case 'PaymentProcessed':
+      view.payment = 'processed';
+      return;
+    case 'PaymentAuthorized':
+      view.payment = 'authorized';
+      return;
+    case 'PaymentFailed':
+    case 'AuthorizationFailed':
+      view.payment = 'failed';
+      return;
+    case 'CaptureStarted':
+      view.payment = 'capturing';
+      return;
+    case 'PaymentCaptured':
+      view.payment = 'captured';
+      return;
+    case 'RefundStarted':
+      view.payment = 'refunding';
+      return;
+    case 'PaymentRefunded':
+      view.payment = undone(view.payment, record.data.nothing, 'refunded');
+      return;
+    case 'VoidStarted':
+      view.payment = 'voiding';
+      return;
+    case 'PaymentVoided':
+      view.payment = undone(view.payment, record.data.nothing, 'voided');
+      return;
+  }
+};
 
 const stateOf = (view: OrderView): Order['state'] => {
   if (view.end !== undefined) return view.end;
-  if (goingBack.has(view.sagaState)) return 'cancelling';
+  if (goesBack(view.sagaState)) return 'cancelling';
   return view.cancellationRequested && view.shipping !== 'shipped' ? 'cancelling' : 'open';
 };
 

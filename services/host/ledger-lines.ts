@@ -5,22 +5,34 @@ import { colours, tableLines, visible } from './terminal.ts';
 /** The ledger for people. */
 export const ledgerLines = (ledger: Ledger): string[] => {
   const { orders, stock, books } = ledger;
-  const money = ledger.money.map(({ currency, ...amounts }) => [
-    currency,
-    ...[
-      amounts.captured,
-      amounts.refunded,
-      amounts.completed,
-      amounts.held,
-      amounts.capturedByPerson,
-      amounts.refundedByPerson,
-    ].map((minor) => formatMoney(minor, currency).replace(` ${currency}`, '')),
-  ]);
+  const perCurrency = (amountsOf: (of: Ledger['money'][number]) => readonly number[]) =>
+    ledger.money.map((of) => [
+      of.currency,
+      ...amountsOf(of).map((minor) => formatMoney(minor, of.currency).replace(` ${of.currency}`, '')),
+    ]);
   const person = ['captured by a person', 'refunded by a person'];
   return [
     ...tableLines(
-      [['money', 'captured', 'refunded', 'completed', 'held', ...person], ...money],
+      [
+        ['money', 'captured', 'refunded', 'completed', 'held', ...person],
+        ...perCurrency(({ captured, refunded, completed, held, capturedByPerson, refundedByPerson }) => [
+          captured,
+          refunded,
+          completed,
+          held,
+          capturedByPerson,
+          refundedByPerson,
+        ]),
+      ],
       [1, 2, 3, 4, 5, 6],
+    ),
+    '',
+    ...tableLines(
+      [
+        ['authorised', 'in all', 'voided', 'neither captured nor voided yet'],
+        ...perCurrency(({ authorized, voided, authorizedOpen }) => [authorized, voided, authorizedOpen]),
+      ],
+      [1, 2, 3],
     ),
     '',
     ...tableLines(
@@ -33,13 +45,10 @@ export const ledgerLines = (ledger: Ledger): string[] => {
     '',
     ...tableLines(
       [
-        ['books', 'charges', 'refunds', 'shipments', 'cancellations', 'in flight'],
-        [
-          'entries',
-          ...[books.charges, books.refunds, books.shipments, books.cancellations, books.inFlight].map(String),
-        ],
+        ['books', ...bookNames.map(([, title]) => title)],
+        ['entries', ...bookNames.map(([name]) => String(books[name]))],
       ],
-      [1, 2, 3, 4, 5],
+      bookNames.map((_, index) => index + 1),
     ),
     '',
     ...tableLines(
@@ -53,6 +62,17 @@ export const ledgerLines = (ledger: Ledger): string[] => {
     ...verdictLines(ledger),
   ];
 };
+
+const bookNames = [
+  ['charges', 'charges'],
+  ['refunds', 'refunds'],
+  ['authorizations', 'authorisations'],
+  ['captures', 'captures'],
+  ['voids', 'voids'],
+  ['shipments', 'shipments'],
+  ['cancellations', 'cancellations'],
+  ['inFlight', 'in flight'],
+] as const satisfies readonly (readonly [keyof Ledger['books'], string])[];
 
 const violationsShownMax = 20;
 

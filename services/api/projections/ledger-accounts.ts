@@ -24,6 +24,9 @@ export const compareMoney = (db: DatabaseSync, log: string, violations: Violatio
       sumSql('held', `iif(state = ${open}, captured - refunded, 0)`),
       sumSql('capturedByPerson', 'capturedByPerson'),
       sumSql('refundedByPerson', 'refundedByPerson'),
+      sumSql('authorized', 'authorized'),
+      sumSql('voided', 'iif(voids > 0, authorized, 0)'),
+      sumSql('authorizedOpen', 'authorizedOpen'),
     ].join(', ')} from ${log}.accounts where currency <> '' group by currency order by currency`,
   );
   return Array.from(rows, (row) => {
@@ -45,6 +48,9 @@ export const compareMoney = (db: DatabaseSync, log: string, violations: Violatio
       held: Number(sum('held')),
       capturedByPerson: Number(sum('capturedByPerson')),
       refundedByPerson: Number(sum('refundedByPerson')),
+      authorized: Number(sum('authorized')),
+      voided: Number(sum('voided')),
+      authorizedOpen: Number(sum('authorizedOpen')),
     };
   });
 };
@@ -80,14 +86,24 @@ export const compareStock = (db: DatabaseSync, log: string, violations: Violatio
 const judge = (it: OrderAccount, violations: ViolationList): void => {
   const add = (code: Parameters<ViolationList['add']>[0], detail: string) =>
     violations.add(code, it.orderId, detail);
-  const { total, captured, refunded, captures } = it;
+  const { total, captured, refunded, captures, authorized, authorizedOpen, authorizations } = it;
   const money = `captured ${captured}, refunded ${refunded}`;
   if (it.state === unknown) add('order-unknown', 'something happened for an order that was never created');
   if (captures > 1) add('charged-twice', `${captures} charges were captured`);
+  if (authorizations > 1) add('authorized-twice', `${authorizations} authorisations were given`);
+  if (captured > 0 && it.voids > 0) add('captured-and-voided', `${money}, and what was authorised is voided`);
   if (refunded > captured) add('refunded-too-much', money);
   if (it.overReturned === 1) add('returned-too-much', 'more pieces of a SKU were returned than taken');
+  const uncaptured = it.state === completed && authorized > 0 && captured === 0;
+  if (uncaptured) add('completed-without-capture', `authorised ${authorized}, and never captured`);
+  else if (authorizedOpen > 0 && (it.state === completed || it.state === cancelled))
+    add(
+      'authorization-left-open',
+      `of ${authorized} authorised ${authorizedOpen} is neither captured nor voided`,
+    );
   if (it.state === completed) {
-    if (captured - refunded !== total) add('completed-without-payment', `${money}, of a total of ${total}`);
+    if (!uncaptured && captured - refunded !== total)
+      add('completed-without-payment', `${money}, of a total of ${total}`);
     if (it.shipped === 0) add('completed-without-shipment', 'completed, and never shipped');
     if (it.takenPieces !== it.pieces)
       add('completed-without-stock', `${it.takenPieces} of ${it.pieces} pieces were taken from stock`);
@@ -104,7 +120,8 @@ export const compareOrders = (db: DatabaseSync, log: string, violations: Violati
   const suspects = rowsOf<OrderAccount>(
     db,
     `select * from ${log}.accounts
-     where state = ${unknown} or captures > 1 or refunded > captured or overReturned = 1
+     where state = ${unknown} or captures > 1 or authorizations > 1 or refunded > captured or overReturned = 1
+       or (voids > 0 and captured > 0) or (authorizedOpen > 0 and state in (${completed}, ${cancelled}))
        or (state = ${completed} and (captured - refunded <> total or shipped = 0 or takenPieces <> pieces))
        or (state = ${cancelled} and (captured > refunded or takenSkus <> 0 or shipped = 1))
      order by position`,

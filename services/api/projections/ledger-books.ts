@@ -21,6 +21,9 @@ export type Books = {
 export const simulatedBooks: readonly Books[] = [
   { kind: 'charges', table: 'gateway.charges', accepted: 'b.accepted', money: true },
   { kind: 'refunds', table: 'gateway.refunds', accepted: '1', money: true },
+  { kind: 'authorizations', table: 'gateway.authorizations', accepted: 'b.accepted', money: true },
+  { kind: 'captures', table: 'gateway.captures', accepted: '1', money: true },
+  { kind: 'voids', table: 'gateway.voids', accepted: '1', money: false },
   { kind: 'shipments', table: 'carrier.shipments', accepted: 'b.accepted', money: false },
   { kind: 'cancellations', table: 'carrier.cancellations', accepted: 'b.cancelled', money: false },
 ];

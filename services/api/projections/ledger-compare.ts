@@ -12,12 +12,15 @@ export type BooksPaths = { readonly gateway: string; readonly carrier: string };
 const cacheKiBMax = 16_384;
 const busyMsMax = 5_000;
 
-/** Stand in for books that do not exist yet. */
-const emptyBooks = {
-  gateway: `create temp table charges (key unique, amount, currency, accepted);
-    create temp table refunds (key unique, amount, currency);`,
-  carrier: `create temp table shipments (key unique, accepted);
-    create temp table cancellations (key unique, cancelled);`,
+/** Columns of the tables that stand in for those that do not exist yet: of no books, or of books of an older Recourse. */
+const standIns: Readonly<Record<Books['kind'], string>> = {
+  charges: 'key unique, amount, currency, accepted',
+  refunds: 'key unique, amount, currency',
+  authorizations: 'key unique, amount, currency, accepted',
+  captures: 'key unique, amount, currency',
+  voids: 'key unique',
+  shipments: 'key unique, accepted',
+  cancellations: 'key unique, cancelled',
 };
 
 /** Opens the ledger's file twice over (`main`, `later`), and the books, for reading. */
@@ -25,12 +28,17 @@ const openBeside = (path: string, books: BooksPaths) => {
   const db = new DatabaseSync(path, { readOnly: true, timeout: busyMsMax });
   db.exec(`pragma cache_size = -${cacheKiBMax}`);
   db.prepare('attach ? as later').run(path);
-  for (const name of ['gateway', 'carrier'] as const)
-    if (existsSync(books[name])) db.prepare(`attach ? as ${name}`).run(books[name]);
-    else db.exec(emptyBooks[name]);
+  const there = new Set<string>();
+  for (const name of ['gateway', 'carrier'] as const) {
+    if (!existsSync(books[name])) continue;
+    db.prepare(`attach ? as ${name}`).run(books[name]);
+    for (const { table } of db.prepare(`select name as "table" from ${name}.sqlite_schema`).iterate())
+      there.add(`${name}.${table}`);
+  }
   const tables = simulatedBooks.map((it): Books => {
-    const [name, table] = it.table.split('.') as ['gateway' | 'carrier', string];
-    return existsSync(books[name]) ? it : { ...it, table: `temp.${table}` };
+    if (there.has(it.table)) return it;
+    db.exec(`create temp table ${it.kind} (${standIns[it.kind]})`);
+    return { ...it, table: `temp.${it.kind}` };
   });
   return { db, tables };
 };
@@ -57,19 +65,18 @@ export const computeLedger = (folding: Folding, paths: BooksPaths): Ledger => {
     const money = compareMoney(db, 'main', violations);
     const stock = compareStock(db, 'main', violations);
     const orders = compareOrders(db, 'main', violations);
-    const books = tables.map((it) => compareBooks(db, 'later', position, it, violations));
-    const [charges, refunds, shipments, cancellations] = books.map(({ entries }) => entries);
+    const entries = {} as Record<Books['kind'], number>;
+    let inFlight = 0;
+    for (const it of tables) {
+      const compared = compareBooks(db, 'later', position, it, violations);
+      entries[it.kind] = compared.entries;
+      inFlight += compared.inFlight;
+    }
     return {
       position: formatPosition(position),
       money,
       stock,
-      books: {
-        charges: charges!,
-        refunds: refunds!,
-        shipments: shipments!,
-        cancellations: cancellations!,
-        inFlight: books.reduce((sum, { inFlight }) => sum + inFlight, 0),
-      },
+      books: { ...entries, inFlight },
       orders,
       violations: violations.all(),
     };

@@ -22,9 +22,14 @@ export type OrderAccount = {
   readonly refunded: number;
   readonly capturedByPerson: number;
   readonly refundedByPerson: number;
-  /** How often money was captured, and given back. */
+  /** How often money was captured, charged at once or of what was authorised. */
   readonly captures: number;
-  readonly refunds: number;
+  /** What was ever authorised, and what of it is neither captured nor voided. */
+  readonly authorized: number;
+  readonly authorizedOpen: number;
+  /** How often money was authorised, and let go of. */
+  readonly authorizations: number;
+  readonly voids: number;
   readonly shipped: Flag;
   /** Its shipment was cancelled, which also ends an open intent to ship. */
   readonly shipmentCancelled: Flag;
@@ -43,7 +48,7 @@ export type Act = {
   readonly commandId: string;
   /** 1: the intent is in the log. */
   readonly intended: Flag;
-  /** As intended; for shipments and cancellations 0 and an empty currency. */
+  /** As intended; for voids, shipments and cancellations 0 and an empty currency. */
   readonly amount: number;
   readonly currency: string;
   /** Null while open. `nothing`: there was nothing to undo, and nobody was called. */
@@ -81,7 +86,10 @@ const accounts = table<OrderAccount>({
     capturedByPerson: integer,
     refundedByPerson: integer,
     captures: integer,
-    refunds: integer,
+    authorized: integer,
+    authorizedOpen: integer,
+    authorizations: integer,
+    voids: integer,
     shipped: integer,
     shipmentCancelled: integer,
     takes: 'json not null',
@@ -120,13 +128,23 @@ export const ledgerTables = {
   accounts,
   charges: acts,
   refunds: acts,
+  authorizations: acts,
+  captures: acts,
+  voids: acts,
   shipments: acts,
   cancellations: acts,
   skus,
 } as const;
 
 /** The kinds of acts outside. */
-export type ActKind = 'charges' | 'refunds' | 'shipments' | 'cancellations';
+export type ActKind =
+  | 'charges'
+  | 'refunds'
+  | 'authorizations'
+  | 'captures'
+  | 'voids'
+  | 'shipments'
+  | 'cancellations';
 
 /** The rows of the ledger as its fold sees them. */
 export type LedgerRows = { readonly [K in ActKind]: Rows<Act> } & {

@@ -12,6 +12,9 @@ import { type History, type HistoryOrder, openHistory, orderIdOf } from './testi
 
 const person = { by: 'person', reference: 'r', note: 'seen in the dashboard' } as const;
 
+/** Entries of the books that orders which are charged at once do not make. */
+const ofAuthorizations = { authorizations: 0, captures: 0, voids: 0 };
+
 describe('the ledger', () => {
   let dataDir: string;
   let history: History;
@@ -133,10 +136,13 @@ describe('the ledger', () => {
           held: 0,
           capturedByPerson: 0,
           refundedByPerson: 0,
+          authorized: 0,
+          voided: 0,
+          authorizedOpen: 0,
         },
       ],
       stock: { skus: 1, received: 100, onHand: 94, reserved: 0, shipped: 6 },
-      books: { charges: 11, refunds: 7, shipments: 6, cancellations: 2, inFlight: 0 },
+      books: { ...ofAuthorizations, charges: 11, refunds: 7, shipments: 6, cancellations: 2, inFlight: 0 },
       orders: { open: 0, completed: 3, cancelled: 9 },
       violations: [],
     });
@@ -207,7 +213,7 @@ describe('the ledger', () => {
       position: '0000000000000000',
       money: [],
       stock: { skus: 0, received: 0, onHand: 0, reserved: 0, shipped: 0 },
-      books: { charges: 0, refunds: 0, shipments: 0, cancellations: 0, inFlight: 0 },
+      books: { ...ofAuthorizations, charges: 0, refunds: 0, shipments: 0, cancellations: 0, inFlight: 0 },
       orders: { open: 0, completed: 0, cancelled: 0 },
       violations: [],
     });

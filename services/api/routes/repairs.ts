@@ -24,6 +24,9 @@ const redrivenMax = 1_000;
 const answersTo: Partial<Record<CommandName, readonly ResolveRequest['outcome'][]>> = {
   ProcessPayment: ['PaymentProcessed', 'PaymentFailed'],
   RefundPayment: ['PaymentRefunded'],
+  AuthorizePayment: ['PaymentAuthorized', 'AuthorizationFailed'],
+  CapturePayment: ['PaymentCaptured'],
+  VoidPayment: ['PaymentVoided'],
   ShipOrder: ['OrderShipped', 'ShippingFailed'],
   CancelShipment: ['ShipmentCancelled', 'ShipmentCancellationRefused'],
 };
@@ -96,19 +99,28 @@ const settle = (
     case 'PaymentProcessed':
     case 'PaymentFailed':
     case 'PaymentRefunded':
-      if (openOutcome === 'OrderShipped' || openOutcome === 'ShippingFailed') throw otherStep(openOutcome);
+    case 'PaymentAuthorized':
+    case 'AuthorizationFailed':
+    case 'PaymentCaptured':
+    case 'PaymentVoided':
+      if (isOfShipment(openOutcome)) throw otherStep(openOutcome);
       return payment.resolve(orderId, { ...said, outcome, openOutcome, amount, currency });
     case 'OrderShipped':
     case 'ShippingFailed':
     case 'ShipmentCancelled':
     case 'ShipmentCancellationRefused':
-      if (openOutcome === 'PaymentProcessed' || openOutcome === 'PaymentFailed') throw otherStep(openOutcome);
+      if (openOutcome !== undefined && !isOfShipment(openOutcome)) throw otherStep(openOutcome);
       return shipping.resolve(orderId, { ...said, outcome, openOutcome });
   }
 };
 
+type OpenOutcome = ResolveRequest['openOutcome'];
+
+const isOfShipment = (outcome: OpenOutcome): outcome is 'OrderShipped' | 'ShippingFailed' =>
+  outcome === 'OrderShipped' || outcome === 'ShippingFailed';
+
 const otherStep = (openOutcome: string) =>
-  new ProblemError('not-resolvable', `${openOutcome} is no outcome of the step that this would undo.`);
+  new ProblemError('not-resolvable', `${openOutcome} is no outcome of the step that this hangs on.`);
 
 const documented = {
   retry: {
@@ -141,8 +153,8 @@ const documented = {
     tag: 'Sagas',
     summary: 'Says what became of an act outside',
     description:
-      'For a charge, a refund, a shipment or its cancellation whose outcome only a person could find out. The saga ' +
-      'hears it as if the participant had answered.',
+      'For what the payment provider or the carrier was asked to do, where only a person could find out what became of ' +
+      'it. The saga hears it as if the participant had answered.',
     params: orderParams,
     body: { schema: ResolveRequest, required: true },
     responses: { 202: { description: 'It is recorded.', schema: Saga } },
