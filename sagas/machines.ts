@@ -12,14 +12,25 @@ export type SagaVersion = keyof typeof machines;
 /** The versions, the oldest first. */
 export const sagaVersions: readonly SagaVersion[] = [1, 2];
 
-/** The version that a record names. Throws `UnknownVersionError` on one that this build does not know. */
+/**
+ * The version to which an open saga is pinned. Throws `UnknownVersionError` on one that this build does not know: it
+ * cannot go on with that saga, and must not take it for another.
+ */
 export const knownVersion = (version: number): SagaVersion => {
   const known = sagaVersions.find((it) => it === version);
   if (known === undefined)
     throw new UnknownVersionError(
-      `order-saga version ${version} is not known to this Recourse: start a newer one, on every machine, before new orders begin on it`,
+      `order-saga version ${version} is not known to this Recourse, which knows ${sagaVersions.join(' and ')}: start a newer one, on every machine, before new orders begin on it`,
     );
   return known;
+};
+
+/**
+ * Throws `UnknownVersionError` on a version that is newer than all that this build knows. One that is older, and was
+ * taken out, is no reason to stop: sagas that have ended on it stay in the log.
+ */
+export const refuseNewer = (version: number): void => {
+  if (version > sagaVersions.at(-1)!) knownVersion(version);
 };
 
 /** The command that a state of a version issues when it is entered, if it issues one. */

@@ -9,7 +9,7 @@ import { type EventLog, noStream, type RecordedEvent } from '@recourse/infra/por
 import { LRUCache } from 'lru-cache';
 import { hasBegun } from './begun.ts';
 import { readSagaHistory } from './history.ts';
-import { knownVersion, type SagaVersion } from './machines.ts';
+import { knownVersion, refuseNewer, type SagaVersion } from './machines.ts';
 import { migrated, migrationRequested } from './migrate.ts';
 import { type NewOrders, newOrdersDefault, startVersion } from './ramp.ts';
 import {
@@ -104,8 +104,7 @@ export const orchestrator = (options: OrchestratorOptions) => {
    */
   const hearMigration = async (orderId: OrderId, input: SagaInput): Promise<void> => {
     const { from, to } = input.data as EventData['SagaMigrationRequested'];
-    knownVersion(from);
-    const version = knownVersion(to);
+    for (const version of [from, to]) refuseNewer(version);
     const history = await readSagaHistory(log, orderId);
     if (history === undefined) return;
     const { heard, facts } = history;
@@ -113,7 +112,7 @@ export const orchestrator = (options: OrchestratorOptions) => {
     if ('refusal' in moved) return;
     const { state } = moved.advance;
     const revision = await append(orderId, heard.length - 1, moved.advance);
-    cache.set(orderId, { facts, state, version, revision });
+    cache.set(orderId, { facts, state, version: knownVersion(to), revision });
   };
 
   /**
@@ -174,7 +173,10 @@ const load = async (
   if (last === undefined)
     return { facts, state: accepted, version: startVersion(orderId, newOrders), revision: noStream };
   const { state, machine } = (last as RecordedEvent<'SagaAdvanced'>).data;
-  return { facts, state, version: knownVersion(machine.version), revision: last.revision };
+  refuseNewer(machine.version);
+  // One that has ended hears nothing more, whichever version it was.
+  const version = state.status === 'done' ? newOrders.version : knownVersion(machine.version);
+  return { facts, state, version, revision: last.revision };
 };
 
 const factsOf = async (log: EventLog, orderId: OrderId): Promise<OrderFacts> => {

@@ -5,6 +5,7 @@ import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import type { TimerStore } from '@recourse/infra/ports/timer-store';
 import type { Logger } from 'pino';
+import { refuseNewer } from './machines.ts';
 import { pendingTimers } from './pending-timers.ts';
 import { timerFiring } from './timer-firing.ts';
 
@@ -85,7 +86,9 @@ export const timersService = (options: TimersOptions) => {
     topics: ['saga.events'],
     handle: async (message) => {
       if (!started) await starting.promise;
-      if (message.type === 'SagaAdvanced') hear(message);
+      if (message.type !== 'SagaAdvanced') return;
+      refuseNewer(message.data.machine.version);
+      hear(message);
     },
     beforeCheckpoint: async () => {
       // Half of what was pending must not look like all of it.
