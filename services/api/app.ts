@@ -10,6 +10,7 @@ import { exportRoutes } from './routes/export.ts';
 import { inventoryRoutes } from './routes/inventory.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { orderRoutes } from './routes/orders.ts';
+import { projectionRowsRoute } from './routes/projection-rows.ts';
 import { projectionRoutes } from './routes/projections.ts';
 import { sagaRoutes } from './routes/sagas.ts';
 
@@ -42,6 +43,7 @@ const routesOf = (context: Context): readonly Route[] => [
   ...inventoryRoutes(context),
   ...deadLetterRoutes(context),
   ...projectionRoutes(context),
+  projectionRowsRoute(context),
   ...operationRoutes(context),
   backupRoute(context),
 ];

@@ -15,6 +15,7 @@ import type { NewOrders } from '@recourse/sagas/ramp';
 import type { ShippingService } from '@recourse/shipping/service';
 import type { Logger } from 'pino';
 import type { Live } from './live.ts';
+import type { Queries } from './query/queries.ts';
 
 /** What the API needs of the read models. */
 export type ReadModelsApi = {
@@ -59,6 +60,7 @@ export type ApiDeps = {
   /** By consumer group: records yet to be handled. */
   lag(): Promise<Readonly<Record<string, number>>>;
   readonly readModels: ReadModelsApi;
+  readonly queries: Queries;
   readonly live: Live;
   readonly backups: Backups;
   readonly clock: Clock;

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { openQueries } from '@recourse/api/query/queries';
 import { openReadModels } from '@recourse/api/read-models';
 import { recourseVersion } from '@recourse/contracts/version';
 import { openBackups } from '@recourse/infra/backup/backups';
@@ -163,6 +164,8 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
       (await broker.deadLetters.list({ max: deadLettersMax })).map(({ key }) => key),
   });
   closing.push(() => readModels.close());
+  const queries = openQueries({ dataDir, logPath: inData('log.db'), clock });
+  closing.push(queries.close);
   const backups = openBackups({ dataDir, clock, version: recourseVersion });
   closing.push(backups.close);
   const { api, live } = await openApi({
@@ -172,6 +175,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     deadLetters: broker.deadLetters,
     lag: broker.lag,
     readModels,
+    queries,
     backups,
     open: readModels.countedFrom(),
     clock,

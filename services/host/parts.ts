@@ -56,7 +56,16 @@ export const participantsOf = ({ config, log, gateway, carrier, clock, logger }:
 /** What the API is made of: the participants, and the rest of what it works with. */
 export type ApiParts = Pick<
   ApiDeps,
-  'log' | 'deadLetters' | 'lag' | 'readModels' | 'backups' | 'clock' | 'logger' | 'ready' | 'stopping'
+  | 'log'
+  | 'deadLetters'
+  | 'lag'
+  | 'readModels'
+  | 'queries'
+  | 'backups'
+  | 'clock'
+  | 'logger'
+  | 'ready'
+  | 'stopping'
 > & {
   readonly config: Config;
   readonly participants: ReturnType<typeof participantsOf>;

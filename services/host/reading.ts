@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { openQueries } from '@recourse/api/query/queries';
 import { openReadModels, type ReadModels } from '@recourse/api/read-models';
 import { recourseVersion } from '@recourse/contracts/version';
 import { openBackups } from '@recourse/infra/backup/backups';
@@ -73,6 +74,8 @@ const compose = async (dataDir: string, environment: Environment, closing: Closi
   }).catch((error: unknown) => readModelsThatFail(error));
   closing.push(() => readModels.close());
 
+  const queries = openQueries({ dataDir, logPath: inData('log.db'), clock });
+  closing.push(queries.close);
   const backups = openBackups({ dataDir, clock, version: recourseVersion });
   closing.push(backups.close);
   const { api, live } = await openApi({
@@ -82,6 +85,7 @@ const compose = async (dataDir: string, environment: Environment, closing: Closi
     deadLetters: deliveries.deadLetters,
     lag: deliveries.lag,
     readModels,
+    queries,
     backups,
     open: { position: await log.head(), open: 0 },
     clock,
