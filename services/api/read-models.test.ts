@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { OrderList, type OrderListQuery, SagaList, type SagaListQuery } from '@recourse/contracts/http';
 import { UnavailableError } from '@recourse/infra/errors';
 import { projections } from './projections/all.ts';
+import { ledgerProjection } from './projections/ledger.ts';
 import { type History, openHistory, orderIdOf, standingClock } from './projections/testing/history.ts';
 import { openReadModels, type ReadModels, type ReadModelsOptions } from './read-models.ts';
 
@@ -240,7 +241,7 @@ describe('the read models', () => {
 
   it('say that the ledger is unavailable while its file is locked, and give it again after that', async () => {
     await caughtUp();
-    const other = new DatabaseSync(join(dataDir, 'read-models', 'ledger-v1.db'));
+    const other = new DatabaseSync(join(dataDir, 'read-models', `ledger-v${ledgerProjection.version}.db`));
     other.exec('begin immediate');
     history.order().done();
     await history.settled();

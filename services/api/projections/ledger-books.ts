@@ -15,15 +15,23 @@ export type Books = {
   readonly accepted: string;
   /** Whether entries have an amount and a currency. */
   readonly money: boolean;
+  /** Books that an older Recourse kept do not have it. */
+  readonly addedLater?: true;
 };
 
 /** The tables of the simulated provider's and carrier's books. */
 export const simulatedBooks: readonly Books[] = [
   { kind: 'charges', table: 'gateway.charges', accepted: 'b.accepted', money: true },
   { kind: 'refunds', table: 'gateway.refunds', accepted: '1', money: true },
-  { kind: 'authorizations', table: 'gateway.authorizations', accepted: 'b.accepted', money: true },
-  { kind: 'captures', table: 'gateway.captures', accepted: '1', money: true },
-  { kind: 'voids', table: 'gateway.voids', accepted: '1', money: false },
+  {
+    kind: 'authorizations',
+    table: 'gateway.authorizations',
+    accepted: 'b.accepted',
+    money: true,
+    addedLater: true,
+  },
+  { kind: 'captures', table: 'gateway.captures', accepted: '1', money: true, addedLater: true },
+  { kind: 'voids', table: 'gateway.voids', accepted: '1', money: false, addedLater: true },
   { kind: 'shipments', table: 'carrier.shipments', accepted: 'b.accepted', money: false },
   { kind: 'cancellations', table: 'carrier.cancellations', accepted: 'b.cancelled', money: false },
 ];

@@ -12,7 +12,7 @@ export type BooksPaths = { readonly gateway: string; readonly carrier: string };
 const cacheKiBMax = 16_384;
 const busyMsMax = 5_000;
 
-/** Columns of the tables that stand in for those that do not exist yet: of no books, or of books of an older Recourse. */
+/** Columns of the tables that stand in for those of books that do not exist yet. */
 const standIns: Readonly<Record<Books['kind'], string>> = {
   charges: 'key unique, amount, currency, accepted',
   refunds: 'key unique, amount, currency',
@@ -23,22 +23,23 @@ const standIns: Readonly<Record<Books['kind'], string>> = {
   cancellations: 'key unique, cancelled',
 };
 
+const hasTable = (db: DatabaseSync, file: string, table: string) =>
+  db.prepare(`select 1 from ${file}.sqlite_schema where type = 'table' and name = ?`).get(table) !==
+  undefined;
+
 /** Opens the ledger's file twice over (`main`, `later`), and the books, for reading. */
 const openBeside = (path: string, books: BooksPaths) => {
   const db = new DatabaseSync(path, { readOnly: true, timeout: busyMsMax });
   db.exec(`pragma cache_size = -${cacheKiBMax}`);
   db.prepare('attach ? as later').run(path);
-  const there = new Set<string>();
-  for (const name of ['gateway', 'carrier'] as const) {
-    if (!existsSync(books[name])) continue;
-    db.prepare(`attach ? as ${name}`).run(books[name]);
-    for (const { table } of db.prepare(`select name as "table" from ${name}.sqlite_schema`).iterate())
-      there.add(`${name}.${table}`);
-  }
+  for (const name of ['gateway', 'carrier'] as const)
+    if (existsSync(books[name])) db.prepare(`attach ? as ${name}`).run(books[name]);
   const tables = simulatedBooks.map((it): Books => {
-    if (there.has(it.table)) return it;
-    db.exec(`create temp table ${it.kind} (${standIns[it.kind]})`);
-    return { ...it, table: `temp.${it.kind}` };
+    const [name, table] = it.table.split('.') as ['gateway' | 'carrier', string];
+    const isThere = existsSync(books[name]) && (it.addedLater !== true || hasTable(db, name, table));
+    if (isThere) return it;
+    db.exec(`create temp table ${table} (${standIns[it.kind]})`);
+    return { ...it, table: `temp.${table}` };
   });
   return { db, tables };
 };
