@@ -3,20 +3,24 @@ import { Command, CommanderError } from 'commander';
 import { backupCommand } from './commands/backup.ts';
 import { configCommand } from './commands/config-command.ts';
 import { demoCommand } from './commands/demo.ts';
+import { exportCommand } from './commands/export.ts';
 import { historyCommand } from './commands/history.ts';
+import { importCommand } from './commands/import.ts';
 import { ledgerCommand } from './commands/ledger.ts';
 import { loadCommand } from './commands/load.ts';
 import { examples } from './commands/options.ts';
 import { orderCommand } from './commands/order.ts';
+import { queryCommand } from './commands/query.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { startCommand } from './commands/start.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { watchCommand } from './commands/watch.ts';
 import type { Environment } from './config.ts';
 import { complain } from './terminal.ts';
 
 /**
  * The `recourse` command: reads the arguments, runs what they name, and leaves the exit code in `process.exitCode`:
- * 0 when all is well, 1 otherwise. What people did wrong is one message on stderr; only bugs show a stack.
+ * 0 when all is well, 1 otherwise (`verify` has more). What people did wrong is one message on stderr; only bugs show a stack.
  */
 export const main = async (argv: readonly string[], environment: Environment): Promise<void> => {
   leaveQuietlyWhenNobodyReads();
@@ -42,7 +46,11 @@ const program = (environment: Environment): Command => {
     orderCommand,
     watchCommand,
     historyCommand,
+    exportCommand,
+    importCommand,
     ledgerCommand,
+    verifyCommand,
+    queryCommand,
     backupCommand,
     restoreCommand,
     loadCommand,

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@recourse/infra/ports/clock';
 import { ProblemError } from '../problem.ts';
-import { type FoldRun, startFold } from './fold-run.ts';
+import type { FoldRun, startFold } from './fold-run.ts';
 
 /** What bounds the folds of the past. */
 export type FoldLimits = {
@@ -58,6 +58,7 @@ export const openFolds = (options: {
   readonly logPath: string;
   readonly clock: Clock;
   readonly limits: FoldLimits;
+  readonly start: typeof startFold;
 }): Folds => {
   const { folder, logPath, clock, limits } = options;
   /** In the order in which they were last used. */
@@ -96,7 +97,7 @@ export const openFolds = (options: {
     fold.state = 'running';
     const { projection, position } = fold.past;
     mkdirSync(fold.folder, { recursive: true });
-    fold.run = startFold({ logPath, folder: fold.folder, projection, upTo: position }, (reached) => {
+    fold.run = options.start({ logPath, folder: fold.folder, projection, upTo: position }, (reached) => {
       for (const hear of fold.listeners) hear(reached);
     });
     fold.run.path

@@ -7,6 +7,7 @@ import { notFound, ProblemError } from '../problem.ts';
 import { projections } from '../projections/all.ts';
 import { type Asked, type AsOf, askedOf } from './asked.ts';
 import { formatPlace } from './cursor.ts';
+import { startFold } from './fold-run.ts';
 import { type FoldLimits, openFolds, usualFoldLimits, type Waiting } from './folds.ts';
 import { columnType } from './page.ts';
 import type { Source } from './protocol.ts';
@@ -45,7 +46,13 @@ export const openQueries = ({ dataDir, logPath, clock, limits }: QueriesOptions)
   const reader = openReader({ logPath });
   const served = join(dataDir, 'read-models');
   const folder = join(dataDir, 'as-of');
-  const folds = openFolds({ folder, logPath, clock, limits: limits ?? usualFoldLimits });
+  const folds = openFolds({
+    folder,
+    logPath,
+    clock,
+    limits: limits ?? usualFoldLimits,
+    start: startFold,
+  });
 
   /** The position of a moment. Throws where it has not come yet. */
   const positionOf = async (projection: string, asOf: AsOf): Promise<number> => {

@@ -13,7 +13,26 @@ export const orderId = '0190a6e1-0000-7000-8000-000000000001';
 export type Given = { [T in EventType]: readonly [type: T, data: object, stream?: string] }[EventType];
 
 /** The rows of every table after these events. */
-export const folded = (projection: Projection, ...events: readonly Given[]) => {
+export const folded = (projection: Projection, ...events: readonly Given[]) =>
+  foldedRecords(
+    projection,
+    events.map(
+      ([type, data, stream], index) =>
+        ({
+          position: index + 1,
+          stream: stream ?? `order-${orderId}`,
+          revision: index,
+          type,
+          version: 1,
+          time: startedAt + index * 1_000,
+          correlation: orderId,
+          data: data as EventData[EventType],
+        }) as FoldedEvent,
+    ),
+  );
+
+/** The rows of every table after these records. */
+export const foldedRecords = (projection: Projection, records: readonly FoldedEvent[]) => {
   const tables = Object.fromEntries(
     Object.entries(projection.tables).map(([name, { key, hot }]) => {
       const rows = new Map<string, Record<string, unknown>>();
@@ -31,18 +50,6 @@ export const folded = (projection: Projection, ...events: readonly Given[]) => {
     }),
   );
   const seen = Object.fromEntries(Object.entries(tables).map(([name, { table }]) => [name, table]));
-  events.forEach(([type, data, stream], index) => {
-    const record = {
-      position: index + 1,
-      stream: stream ?? `order-${orderId}`,
-      revision: index,
-      type,
-      version: 1,
-      time: startedAt + index * 1_000,
-      correlation: orderId,
-      data: data as EventData[EventType],
-    } as FoldedEvent;
-    projection.fold[type]?.(seen as never, record);
-  });
+  for (const record of records) projection.fold[record.type]?.(seen as never, record);
   return (name: string): readonly Record<string, unknown>[] => [...tables[name]!.rows.values()];
 };
