@@ -1,10 +1,8 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { type BackupManifest, backupFormat, manifestName } from '@recourse/contracts/backup';
+import { backupFormat, manifestName } from '@recourse/contracts/backup';
 import { formatPosition, rfc3339 } from '@recourse/contracts/http';
 import { create } from 'tar';
 import { BackupRunningError } from '../errors.ts';
@@ -13,6 +11,7 @@ import type { Clock } from '../ports/clock.ts';
 import { freeBytesOf, needRoom } from './room.ts';
 import { sealed } from './seal.ts';
 import { openSnapshot } from './snapshot.ts';
+import { sumFiles } from './sums.ts';
 
 /** How backups are taken. */
 export type BackupsOptions = {
@@ -24,8 +23,8 @@ export type BackupsOptions = {
   readonly freeBytes?: (folder: string) => number;
 };
 
-/** Bytes of a file that are read at once: each is a moment in which this thread does nothing else. */
-const readBytesMax = 128 * 1024;
+/** Bytes of a file that are read and sent at once. */
+const readBytesMax = 512 * 1024;
 
 /**
  * Backups of a data folder, taken beside whoever writes it. Each is copied first, into `backing-up` in the same
@@ -78,38 +77,19 @@ const takeInto = async (
     needRoom(dataDir, bytes, freeBytes);
     await mkdir(folder);
     await snapshot.copyInto(folder, signal);
-    const files: BackupManifest['files'] = [];
-    for (const { name } of snapshot.files)
-      files.push({ name, ...(await summed(join(folder, name), signal)) });
+    const names = snapshot.files.map(({ name }) => name);
+    const summed = await sumFiles(
+      names.map((name) => join(folder, name)),
+      signal,
+    );
+    const files = names.map((name, index) => ({ name, ...summed[index]! }));
     const position = formatPosition(snapshot.position);
     const manifest = sealed({ format: backupFormat, recourse: version, createdAt, position, files });
     await writeFile(join(folder, manifestName), `${JSON.stringify(manifest, null, 2)}\n`);
-    return underWay(
-      folder,
-      files.map(({ name }) => name),
-      bytes,
-      end,
-    );
+    return underWay(folder, names, bytes, end);
   } finally {
     snapshot.close();
   }
-};
-
-/** The size of a file and its sum. */
-const summed = async (path: string, signal: AbortSignal): Promise<{ bytes: number; sha256: string }> => {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  await pipeline(
-    createReadStream(path, { highWaterMark: readBytesMax }),
-    async (chunks: AsyncIterable<Buffer>) => {
-      for await (const chunk of chunks) {
-        hash.update(chunk);
-        bytes += chunk.length;
-      }
-    },
-    { signal },
-  );
-  return { bytes, sha256: hash.digest('hex') };
 };
 
 const underWay = (

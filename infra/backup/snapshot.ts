@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { type BackupFile, backupFiles } from '@recourse/contracts/backup';
@@ -6,7 +7,7 @@ import { DamagedError } from '../errors.ts';
 import { pragma } from '../log/database.ts';
 
 /** Pages of 4 KiB that are copied in one go, off this thread; between two of them others use the disk. */
-const pagesAtOnce = 1_024;
+const pagesAtOnce = 2_048;
 
 /** How long a file that another process locks is waited for. */
 const busyMsMax = 2_000;
@@ -76,6 +77,36 @@ const copy = async (pinned: readonly Pinned[], folder: string, signal: AbortSign
     signal.throwIfAborted();
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
-    await backup(db, path, { rate: pagesAtOnce, progress: () => signal.throwIfAborted() });
+    const file = await open(path, 'a');
+    const flush = flushing(file);
+    try {
+      const progress = () => {
+        signal.throwIfAborted();
+        flush.begin();
+      };
+      await backup(db, path, { rate: pagesAtOnce, progress });
+    } finally {
+      await flush.done();
+      await file.close();
+    }
   }
+};
+
+/**
+ * Writes out what was copied as it comes. Left to the end it would all be written at once, and the disk, and with it
+ * every append to the log, would stand still for that long.
+ */
+const flushing = (file: FileHandle) => {
+  let running: Promise<void> | undefined;
+  return {
+    begin: (): void => {
+      running ??= file
+        .datasync()
+        .catch(() => {})
+        .finally(() => {
+          running = undefined;
+        });
+    },
+    done: async (): Promise<void> => running,
+  };
 };

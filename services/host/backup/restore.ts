@@ -52,12 +52,13 @@ export const restoreBackup = async ({ file, ...it }: RestoreOptions): Promise<Ba
 /** What a folder may hold that holds no data: a lock of nobody. */
 const lockFiles = new Set(['lock.db', 'lock.json']);
 
-const refuseData = (dataDir: string) => {
+/** Refuses a folder that holds data, or that a process has: the `StartError` `data-folder-not-empty`. */
+export const refuseData = (dataDir: string) => {
   const names = existsSync(dataDir) ? readdirSync(dataDir) : [];
   if (names.every((name) => lockFiles.has(name)) && holderOf(dataDir) === undefined) return;
   throw new StartError(
     'data-folder-not-empty',
-    `${dataDir} holds data already: restore into another folder with --data-dir, or move this one away. Nothing was changed.`,
+    `${dataDir} holds data already: name another folder with --data-dir, or move this one away. Nothing was changed.`,
   );
 };
 
@@ -80,7 +81,8 @@ const write = async (
   await syncFolder(dirname(path));
 };
 
-const moveInto = async (beside: string, dataDir: string) => {
+/** Gives a folder that was filled beside its place that place, durably and in one step. */
+export const moveInto = async (beside: string, dataDir: string) => {
   await syncFolder(beside);
   for (const name of lockFiles) await rm(join(dataDir, name), { force: true });
   if (existsSync(dataDir)) await rmdir(dataDir);

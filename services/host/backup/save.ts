@@ -7,6 +7,9 @@ import { StartError } from '@recourse/infra/errors';
 import { readBackup } from './read-backup.ts';
 import { syncFolder } from './restore.ts';
 
+/** Bytes after which what was written is synced: all at the end, the disk would stand still for everybody. */
+const syncEveryBytes = 16 * 1024 * 1024;
+
 /** How a backup is saved. */
 export type SaveOptions = {
   /** Where to: a file that is not there yet. */
@@ -30,6 +33,7 @@ export const saveBackup = async ({ take, ...it }: SaveOptions): Promise<BackupMa
   const handle = await open(part, 'w').catch((error: Error) => {
     throw new StartError('file-unusable', `${part} cannot be written: ${error.message}.`);
   });
+  let unsynced = 0;
   try {
     const manifest = await readBackup(await take(), {
       name: file,
@@ -40,6 +44,11 @@ export const saveBackup = async ({ take, ...it }: SaveOptions): Promise<BackupMa
       },
       onChunk: async (chunk) => {
         await handle.write(chunk);
+        unsynced += chunk.length;
+        if (unsynced >= syncEveryBytes) {
+          await handle.datasync();
+          unsynced = 0;
+        }
         it.onWritten?.(chunk.length);
       },
     });
