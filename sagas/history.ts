@@ -7,7 +7,12 @@ import type { Advance, OrderFacts, SagaInput } from './step.ts';
 export type Heard = { readonly input: SagaInput; readonly advance: Advance };
 
 /** All that a saga has heard, from its first step on: the index of a step is its revision. */
-export type SagaHistory = { readonly facts: OrderFacts; readonly heard: readonly Heard[] };
+export type SagaHistory = {
+  readonly facts: OrderFacts;
+  readonly heard: readonly Heard[];
+  /** The record of its last step; undefined before its first. */
+  readonly last: RecordedEvent<'SagaAdvanced'> | undefined;
+};
 
 /** An input as a step refers to it, with the body of the record that it refers to. */
 export const heardInput = ({ input: { started, ...input } }: Advance, data: unknown): SagaInput => ({
@@ -48,5 +53,5 @@ export const readSagaHistory = async (
       );
     heard.push({ input: heardInput(advance, record.data), advance });
   }
-  return { facts: created.data, heard };
+  return { facts: created.data, heard, last: advances.at(-1) };
 };

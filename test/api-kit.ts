@@ -8,6 +8,7 @@ import type { ApiLimits, ReadModelsApi } from '@recourse/api/deps';
 import { startLive } from '@recourse/api/live';
 import { openQueries } from '@recourse/api/query/queries';
 import { createApiServer } from '@recourse/api/server';
+import { openVerifications } from '@recourse/api/verify/verifications';
 import { formatPosition, Problem } from '@recourse/contracts/http';
 import { openBackups } from '@recourse/infra/backup/backups';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
@@ -64,6 +65,7 @@ export const linesInto = (lines: string[]): Writable =>
 const emptyReadModels: ReadModelsApi = {
   listOrders: () => nothingYet,
   listSagas: () => nothingYet,
+  read: () => ({ rows: [] as never, position: 0 }),
   ledger: () => ({
     position: formatPosition(0),
     money: [],
@@ -217,6 +219,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
     ...options.live,
   });
   const queries = openQueries({ dataDir: folder, logPath: join(folder, 'log.db'), clock });
+  const verifications = openVerifications({ dataDir: folder, clock });
   let stopping = false;
   const api = createApi({
     log,
@@ -230,6 +233,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
     live,
     queries,
     backups: openBackups({ dataDir: folder, clock, version: 'of a test' }),
+    verifications,
     clock,
     ids: systemIds,
     logger,
@@ -292,6 +296,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
       server.closeAllConnections();
       await new Promise((closed) => server.close(closed));
       await queries.close();
+      await verifications.close();
       await broker.close();
       gateway.close();
       carrier.close();

@@ -58,6 +58,8 @@ describe('settings', () => {
     dataDir: ['x'.repeat(5_000)],
     allowUnauthenticated: ['yes', '1'],
     openOrdersMax: ['0', '-5', 'many', '1000001'],
+    sagaVersion: ['0', '3', 'v2', '2.0', '-1'],
+    sagaRampPercent: ['-1', '101', '10%', '0.5'],
     orderDeadlineMs: ['999', '5 min'],
     askDelaysMs: ['1,x', ',', '0', '1,,2', '3600001', Array(21).fill('1').join(',')],
     callMsMax: ['0', '60001'],

@@ -118,7 +118,7 @@ export const settings = {
   sagaRampPercent: wholeNumber(0, 100, {
     variable: 'SAGA_RAMP_PERCENT',
     default: '100',
-    unit: '%',
+    unit: 'percent',
     sentence: 'How many new orders of a hundred begin on SAGA_VERSION; the others, on the version before.',
   }),
   orderDeadlineMs: wholeNumber(1_000, 2_000_000_000, {

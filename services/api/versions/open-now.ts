@@ -1,0 +1,36 @@
+import type { OrderId } from '@recourse/contracts/ids';
+import type { EventLog } from '@recourse/infra/ports/event-log';
+import type { Context } from '../deps.ts';
+import { type OpenSaga, openSagas } from '../projections/open-sagas.ts';
+
+/** How many records are read of the log at once. */
+const recordsMax = 1_000;
+
+/** Every saga that was open at a position of the log. */
+export type OpenNow = { readonly position: number; readonly sagas: readonly OpenSaga[] };
+
+/**
+ * The open sagas at the log's head of this moment, the oldest first: as the read model has them, and what has happened
+ * since by the log itself.
+ */
+export const openNow = async ({ log, readModels }: Pick<Context, 'log' | 'readModels'>): Promise<OpenNow> => {
+  const position = await log.head();
+  const known = readModels.read('sagas', openSagas);
+  const open = new Map(known.rows.map((saga) => [saga.sagaId, saga]));
+  await follow(log, open, known.position, position);
+  return { position, sagas: [...open.values()] };
+};
+
+/** Brings the open sagas forward from one position of the log to another. */
+const follow = async (log: EventLog, open: Map<OrderId, OpenSaga>, from: number, to: number) => {
+  for (let after = from; after < to; ) {
+    const records = await log.readAll(after, recordsMax);
+    for (const { type, data, position, correlation } of records) {
+      const sagaId = correlation as OrderId;
+      if (position > to) return;
+      if (type === 'OrderCreated') open.set(sagaId, { sagaId, position });
+      else if (type === 'SagaAdvanced' && data.state.status === 'done') open.delete(sagaId);
+    }
+    after = records.at(-1)?.position ?? to;
+  }
+};
