@@ -34,7 +34,7 @@ export default {
       severity: 'error',
       from: {
         path: '^services/',
-        pathNot: ['^services/host/', '\\.test\\.ts$', '^services/api/(projections|query|read-models)'],
+        pathNot: ['^services/host/', '\\.test\\.ts$', '^services/api/(projections|query|read-models|verify)'],
       },
       to: { path: ['^services/host/', '^test/', adapters] },
     },

@@ -62,6 +62,7 @@ export type ApiParts = Pick<
   | 'readModels'
   | 'queries'
   | 'backups'
+  | 'verifications'
   | 'clock'
   | 'logger'
   | 'ready'

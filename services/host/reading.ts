@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openQueries } from '@recourse/api/query/queries';
 import { openReadModels, type ReadModels } from '@recourse/api/read-models';
+import { openVerifications } from '@recourse/api/verify/verifications';
 import { recourseVersion } from '@recourse/contracts/version';
 import { openBackups } from '@recourse/infra/backup/backups';
 import { openStoredDeliveries } from '@recourse/infra/broker/stored-deliveries';
@@ -78,6 +79,8 @@ const compose = async (dataDir: string, environment: Environment, closing: Closi
   closing.push(queries.close);
   const backups = openBackups({ dataDir, clock, version: recourseVersion });
   closing.push(backups.close);
+  const verifications = openVerifications({ dataDir, clock, logger });
+  closing.push(verifications.close);
   const { api, live } = await openApi({
     config,
     log,
@@ -87,6 +90,7 @@ const compose = async (dataDir: string, environment: Environment, closing: Closi
     readModels,
     queries,
     backups,
+    verifications,
     open: { position: await log.head(), open: 0 },
     clock,
     ids: undefined,

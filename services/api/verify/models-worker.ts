@@ -1,0 +1,67 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { UnknownVersionError } from '@recourse/infra/errors';
+import { findingList, textOf } from '@recourse/infra/log/verify-findings';
+import type { Projection } from '@recourse/infra/project/projection';
+import { FoldError } from '@recourse/infra/project/replay';
+import { foregroundClock } from '@recourse/infra/system';
+import { projections } from '../projections/all.ts';
+import { checkLedger } from './ledger.ts';
+import { checkModel } from './models.ts';
+import type { CheckResult, FromVerifier, VerifySetup } from './protocol.ts';
+import { type Refold, refoldInto } from './refold.ts';
+
+/** The thread that folds the log anew, and compares the read models and the books with what comes of it. */
+const run = async (): Promise<readonly CheckResult[]> => {
+  const { logPath, models, scratch, books, head } = workerData as VerifySetup;
+  const found = { models: findingList(), ledger: findingList() };
+  let rows = 0;
+  let looked: Record<string, number> = {};
+
+  /** Folds all that can be folded: one whose fold throws is left out. */
+  const refoldAll = (folded: readonly Projection[]): Refold | undefined => {
+    try {
+      return refoldInto(`${scratch}/${folded.length}`, folded, logPath, head, (position) =>
+        say({ kind: 'progress', position }),
+      );
+    } catch (error) {
+      if (error instanceof FoldError) {
+        found.models.add(
+          'unchecked',
+          'fold-threw',
+          error.projection,
+          `${error.message}: it was not compared`,
+        );
+        return refoldAll(folded.filter(({ name }) => name !== error.projection));
+      }
+      if (isFull(error)) throw error;
+      const code = error instanceof UnknownVersionError ? 'unknown-version' : 'log-unreadable';
+      const why = `the log cannot be folded: ${textOf(error)}`;
+      for (const list of [found.models, found.ledger]) list.add('unchecked', code, 'log.db', why);
+      return undefined;
+    }
+  };
+
+  const refold = refoldAll(projections);
+  if (refold !== undefined) {
+    const checked = { folder: models, refold, clock: foregroundClock, findings: found.models };
+    for (const projection of projections) rows += await checkModel(checked, projection);
+    looked = checkLedger(refold, books, found.ledger);
+    refold.close();
+  }
+  return [
+    {
+      name: 'models',
+      looked: { models: projections.length, rows },
+      counts: found.models.counts(),
+      findings: found.models.listed(),
+    },
+    { name: 'ledger', looked, counts: found.ledger.counts(), findings: found.ledger.listed() },
+  ];
+};
+
+/** SQLite's code for a disk without room (https://sqlite.org/rescode.html#full). */
+const isFull = (error: unknown): boolean => (error as { readonly errcode?: number }).errcode === 13;
+
+const say = (message: FromVerifier) => parentPort!.postMessage(message);
+
+say({ kind: 'done', checks: await run() });
