@@ -11,6 +11,7 @@ import { orderService } from '@recourse/order/service';
 import type { PaymentGateway } from '@recourse/payment/gateway';
 import { paymentService } from '@recourse/payment/service';
 import { orchestrator } from '@recourse/sagas/orchestrator';
+import type { NewOrders } from '@recourse/sagas/ramp';
 import { timersService } from '@recourse/sagas/timers';
 import type { Carrier } from '@recourse/shipping/carrier';
 import { shippingService } from '@recourse/shipping/service';
@@ -35,6 +36,8 @@ export type WorldParts = {
   readonly clock: VirtualClock;
   readonly random: Random;
   readonly faults: Faults;
+  /** The version of the saga on which orders begin. */
+  readonly newOrders: NewOrders;
 };
 
 /** The services of one process. */
@@ -61,7 +64,7 @@ export const openWorld = async (parts: WorldParts): Promise<World> => {
   const store = openTimerStore(join(folder, 'timers.db'));
   const timers = timersService({ log, clock, store, logger });
   const groups = [
-    orchestrator({ log, times }).group,
+    orchestrator({ log, times, newOrders: parts.newOrders }).group,
     orders.group,
     paymentService({ log, gateway: faulty(parts, parts.gateway), clock, logger }).group,
     inventory.group,
