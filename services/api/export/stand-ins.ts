@@ -1,6 +1,7 @@
 import type { EventData } from '@recourse/contracts/events';
 import { replacePersonal } from '@recourse/contracts/personal';
 import { registered } from '@recourse/contracts/registry';
+import { upcast } from '@recourse/contracts/upcasters';
 import type { RecordedEvent } from '@recourse/infra/ports/event-log';
 
 /** Replaces the personal data of one record; what it makes of the next depends on those before. */
@@ -32,5 +33,13 @@ const withCommands = (
   replaced: (type: string, data: unknown) => unknown,
 ): EventData['SagaAdvanced'] => ({
   ...step,
-  commands: step.commands.map((command) => ({ ...command, data: replaced(command.type, command.data) })),
+  commands: step.commands.map(({ id, type, version = 1, data }) => {
+    const present = registered(type).version;
+    return {
+      id,
+      type,
+      ...(present > 1 && { version: present }),
+      data: replaced(type, upcast(type, version, data)),
+    };
+  }),
 });
