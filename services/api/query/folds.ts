@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '@recourse/infra/ports/clock';
@@ -65,6 +65,7 @@ export const openFolds = (options: {
   const folds = new Map<string, Fold>();
   const removals = new Set<Promise<unknown>>();
   let made = 0;
+  let closed: ProblemError | undefined;
   removeNow(folder);
 
   const count = (state: Fold['state']) =>
@@ -96,7 +97,6 @@ export const openFolds = (options: {
   const start = (key: string, fold: Fold) => {
     fold.state = 'running';
     const { projection, position } = fold.past;
-    mkdirSync(fold.folder, { recursive: true });
     fold.run = options.start({ logPath, folder: fold.folder, projection, upTo: position }, (reached) => {
       for (const hear of fold.listeners) hear(reached);
     });
@@ -147,6 +147,7 @@ export const openFolds = (options: {
   return {
     use: async (past, { signal, onProgress }, read) => {
       signal?.throwIfAborted();
+      if (closed !== undefined) throw closed;
       const key = `${past.projection}@${past.position}`;
       const fold = folds.get(key) ?? begin(key, past);
       fold.users += 1;
@@ -168,7 +169,7 @@ export const openFolds = (options: {
       }
     },
     close: async () => {
-      const closed = new ProblemError('stopping', 'The service is stopping.');
+      closed = new ProblemError('stopping', 'The service is stopping.');
       for (const [key, fold] of [...folds]) drop(key, fold, closed);
       await Promise.all(removals);
       removeNow(folder);
