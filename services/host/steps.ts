@@ -58,6 +58,9 @@ const shown = [
   'by',
   'reference',
   'shipmentId',
+  'from',
+  'to',
+  'note',
 ] as const;
 const shownWhenTrue = ['nothing', 'late', 'overdue', 'cancellationRefused'] as const;
 

@@ -93,19 +93,22 @@ const verdict = ({ wrong, orderId }: RowResult) =>
 const summaryLines = (results: readonly RowResult[]): string[] => [
   '',
   ...tableLines([
-    ['row', 'commands', 'end', ''],
-    ...results.map(({ label, commands, state, because, cancellationRefused, cancelStatus, wrong }) => [
-      label,
-      commands.join(' '),
-      [
-        state,
-        ...(because === null ? [] : [`(${because})`]),
-        ...(cancellationRefused ? ['(cancellationRefused)'] : []),
-        ...(cancelStatus === 409 ? ['(cancelling: 409)'] : []),
-      ].join(' '),
-      wrong.length === 0
-        ? { text: '✓ as expected', paint: colours.green }
-        : { text: `✗ ${wrong.join('; ')}`, paint: colours.red },
-    ]),
+    ['row', 'saga', 'commands', 'end', ''],
+    ...results.map(
+      ({ label, version, commands, state, because, cancellationRefused, cancelStatus, wrong }) => [
+        label,
+        version === undefined ? '' : `version ${version}`,
+        commands.join(' '),
+        [
+          state,
+          ...(because === null ? [] : [`(${because})`]),
+          ...(cancellationRefused ? ['(cancellationRefused)'] : []),
+          ...(cancelStatus === 409 ? ['(cancelling: 409)'] : []),
+        ].join(' '),
+        wrong.length === 0
+          ? { text: '✓ as expected', paint: colours.green }
+          : { text: `✗ ${wrong.join('; ')}`, paint: colours.red },
+      ],
+    ),
   ]),
 ];

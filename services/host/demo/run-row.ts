@@ -1,4 +1,6 @@
 import type { CommandName } from '@recourse/contracts/commands';
+import type { CloudEvent } from '@recourse/contracts/envelope';
+import type { EventData } from '@recourse/contracts/events';
 import { Order } from '@recourse/contracts/http';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { Ids } from '@recourse/infra/ports/ids';
@@ -6,12 +8,14 @@ import { type Client, problemOf } from '../client.ts';
 import { followSaga } from '../follow.ts';
 import { type Step, sinceText, stepLine, stepsOf } from '../steps.ts';
 import { colours } from '../terminal.ts';
-import { type DemoRow, type Expected, served } from './rows.ts';
+import { type DemoRow, type Expected, served, ways } from './rows.ts';
 
 /** What a row came to: `wrong` says what is not as expected, and is empty when all is. */
 export type RowResult = {
   readonly label: string;
   readonly orderId: string;
+  /** Of its saga; undefined where that never began. */
+  readonly version: number | undefined;
   readonly state: string;
   readonly because: string | null;
   readonly cancellationRefused: boolean;
@@ -41,6 +45,7 @@ export const runRow = async (row: DemoRow, options: RowOptions): Promise<RowResu
   const { orderId } = await place(row, options);
   const commands = new Map<string, CommandName>();
   let began: number | undefined;
+  let version: number | undefined;
   let cancelling: Promise<number> | undefined;
 
   const show = (step: Step) => {
@@ -63,14 +68,25 @@ export const runRow = async (row: DemoRow, options: RowOptions): Promise<RowResu
 
   for await (const event of followSaga(client, orderId, { clock, goneMsMax })) {
     for (const step of stepsOf(event)) show(step);
-    if (event.type === row.cancelAfter) cancelling ??= cancel();
+    version ??= versionOf(event);
+    if (row.cancelAfter?.some((type) => type === event.type)) cancelling ??= cancel();
   }
   const cancelStatus = await cancelling;
   const order = Order.parse((await client.ask('GET', `/orders/${orderId}`)).body);
   const { state, because, cancellationRefused } = order;
-  const came = { state, because, cancellationRefused, cancelStatus, commands: [...commands.values()] };
+  const came = {
+    version,
+    state,
+    because,
+    cancellationRefused,
+    cancelStatus,
+    commands: [...commands.values()],
+  };
   return { label: row.label, orderId, ...came, wrong: differences(row.expected, came) };
 };
+
+const versionOf = ({ type, data }: CloudEvent): number | undefined =>
+  type === 'SagaAdvanced' ? (data as EventData['SagaAdvanced']).machine.version : undefined;
 
 const place = async (row: DemoRow, { client, ids, country, lines }: RowOptions): Promise<Order> => {
   const answer = await client.ask('POST', '/orders', {
@@ -88,7 +104,10 @@ const place = async (row: DemoRow, { client, ids, country, lines }: RowOptions):
 
 const differences = (
   expected: Expected,
-  came: Pick<RowResult, 'state' | 'because' | 'cancellationRefused' | 'cancelStatus' | 'commands'>,
+  came: Pick<
+    RowResult,
+    'version' | 'state' | 'because' | 'cancellationRefused' | 'cancelStatus' | 'commands'
+  >,
 ): string[] => {
   const wrong: string[] = [];
   const compare = (what: string, wanted: unknown, got: unknown) => {
@@ -98,6 +117,8 @@ const differences = (
   compare('because', expected.because, came.because);
   compare('cancellationRefused', expected.cancellationRefused, came.cancellationRefused);
   compare('the answer to cancelling', expected.cancelStatus, came.cancelStatus);
-  compare('commands', expected.commands.join(' '), came.commands.join(' '));
+  const way = ways[came.version ?? 0];
+  if (way === undefined) wrong.push(`its saga is of version ${came.version}, which this demo does not know`);
+  else compare('commands', expected.commands(way).join(' '), came.commands.join(' '));
   return wrong;
 };
