@@ -1,5 +1,6 @@
 import type { TimerSet } from '@recourse/contracts/events';
 import type { EventId, OrderId, TimerId } from '@recourse/contracts/ids';
+import { beyondLog } from './beyond-log.ts';
 import { UnavailableError } from './errors.ts';
 import type { PendingTimer, TimerStore } from './ports/timer-store.ts';
 import { openStateFile } from './state-file.ts';
@@ -13,8 +14,11 @@ const schema = `
   ) strict, without rowid;
 `;
 
-/** Opens `timers.db`, made where it does not exist. Throws `StartError`. */
-export const openTimerStore = (path: string): TimerStore => {
+/**
+ * Opens `timers.db`, made where it does not exist. Throws `StartError` where it cannot be opened, or speaks of records
+ * beyond `head`, the position of the log's last one.
+ */
+export const openTimerStore = (path: string, head = Number.POSITIVE_INFINITY): TimerStore => {
   const db = openStateFile({
     path,
     schema,
@@ -22,6 +26,12 @@ export const openTimerStore = (path: string): TimerStore => {
     code: 'timer-store',
     deletingIt: 'set the timers anew from the log',
   });
+  const latest = Number(db.prepare('select max(position) as latest from pending').get()?.latest ?? 0);
+  if (latest > head) {
+    db.close();
+    const deletingIt = 'the timers are set anew from the log';
+    throw beyondLog({ path, head, deletingIt, what: 'a timer', position: latest });
+  }
   const insert = db.prepare('insert or replace into pending values (?, ?, ?, ?, ?, ?, ?)');
   const remove = db.prepare('delete from pending where timer_id = ?');
   let isNew = Number(db.prepare('pragma user_version').get()?.user_version) === 0;

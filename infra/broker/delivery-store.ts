@@ -128,16 +128,17 @@ export const openDeliveryStore = (path: string, { readOnly = false } = {}) => {
           .all()
           .map((row) => [String(row.grp), Number(row.position)]),
       ),
-    /** The highest position that anything here speaks of. */
-    highest: (): number =>
-      Number(
-        db
-          .prepare(
-            `select max(coalesce((select max(position) from checkpoint), 0),
-                        coalesce((select max(position) from parked), 0)) as highest`,
-          )
-          .get()?.highest,
-      ),
+    /** What speaks of a record beyond that position, if anything does. */
+    beyond: (position: number): { readonly what: string; readonly position: number } | undefined => {
+      const row = db
+        .prepare(
+          `select position, 'the checkpoint of ' || grp as what from checkpoint where position > :position
+           union all select position, 'a message of ' || grp || ' that waits' from parked where position > :position
+           order by position desc limit 1`,
+        )
+        .get({ position });
+      return row && { what: String(row.what), position: Number(row.position) };
+    },
     /** A group's parked messages without their bodies, in the order of their places. */
     parkedOf: (group: string): ParkedHeader[] =>
       db

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { StartError, type UnknownVersionError } from '../errors.ts';
+import { beyondLog } from '../beyond-log.ts';
+import type { UnknownVersionError } from '../errors.ts';
 import type { Broker, ConsumerGroup } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventLog, Subscription } from '../ports/event-log.ts';
@@ -45,15 +46,11 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
   const { log, path, clock, logger, checkpointEveryMs = 500 } = options;
   const head = await log.head();
   const store = openDeliveryStore(path);
-  const highest = store.highest();
-  if (highest > head) {
+  const beyond = store.beyond(head);
+  if (beyond !== undefined) {
     store.close();
-    throw new StartError(
-      'checkpoint-beyond-log',
-      `${path} has read the log up to record ${highest}, but the log ends at ${head}: restore the log and ` +
-        'delivery.db from the same backup, or delete delivery.db to deliver everything again, which is safe ' +
-        'because handling is idempotent',
-    );
+    const deletingIt = 'everything is delivered again, and what was done already is not done again';
+    throw beyondLog({ path, head, deletingIt, ...beyond });
   }
 
   const journal = deliveryJournal(store);

@@ -137,11 +137,9 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     times: { askDelaysMs: config.askDelaysMs, deadlineMs: config.orderDeadlineMs },
     newOrders: newOrdersOf(config),
   });
-  const timerStore = openTimerStore(inData('timers.db'));
+  const timerStore = openTimerStore(inData('timers.db'), sqliteLog.headNow());
   closing.push(() => timerStore.close());
   const timers = timersService({ log, clock, store: timerStore, logger });
-
-  if (config.demoStock) await putInDemoCatalogue(log, inventory);
 
   const broker = await openEmbeddedBroker({
     log,
@@ -158,6 +156,8 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     logPath: inData('log.db'),
     log,
     clock,
+  // After all that may refuse to start on this log: a refused start changes nothing.
+  if (config.demoStock) await putInDemoCatalogue(log, inventory);
     logger,
     deadlineMs: config.orderDeadlineMs,
     deadLetterKeys: async () =>
