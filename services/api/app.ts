@@ -13,6 +13,8 @@ import { orderRoutes } from './routes/orders.ts';
 import { projectionRowsRoute } from './routes/projection-rows.ts';
 import { projectionRoutes } from './routes/projections.ts';
 import { sagaRoutes } from './routes/sagas.ts';
+import { verificationRoutes } from './routes/verifications.ts';
+import { versionRoutes } from './routes/versions.ts';
 
 /**
  * The HTTP API. Give it to `http.createServer`; it starts nothing and closes nothing. Everything it serves stands in
@@ -39,6 +41,7 @@ export const createApi = (deps: ApiDeps): Express => {
 const routesOf = (context: Context): readonly Route[] => [
   ...orderRoutes(context),
   ...sagaRoutes(context),
+  ...versionRoutes(context),
   ...exportRoutes(context),
   ...inventoryRoutes(context),
   ...deadLetterRoutes(context),
@@ -46,6 +49,7 @@ const routesOf = (context: Context): readonly Route[] => [
   projectionRowsRoute(context),
   ...operationRoutes(context),
   backupRoute(context),
+  ...verificationRoutes(context),
 ];
 
 const feedMetrics = ({ metrics, readModels, live, lag, deadLetters }: Context): void =>
