@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { openQueries } from '@recourse/api/query/queries';
 import { openReadModels } from '@recourse/api/read-models';
+import { openVerifications } from '@recourse/api/verify/verifications';
 import { recourseVersion } from '@recourse/contracts/version';
 import { openBackups } from '@recourse/infra/backup/backups';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
@@ -168,6 +169,8 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   closing.push(queries.close);
   const backups = openBackups({ dataDir, clock, version: recourseVersion });
   closing.push(backups.close);
+  const verifications = openVerifications({ dataDir, clock, logger });
+  closing.push(verifications.close);
   const { api, live } = await openApi({
     config,
     log,
@@ -177,6 +180,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     readModels,
     queries,
     backups,
+    verifications,
     open: readModels.countedFrom(),
     clock,
     ids: overrides.ids,
