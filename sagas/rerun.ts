@@ -19,11 +19,12 @@ export type Difference = {
 
 /**
  * Re-runs a saga: each of its steps must be what its version of the machine makes of the state before and of the input.
- * Gives the first step that is not. How long timers take, and versions of commands, are configuration: not compared.
- * Throws `UnknownVersionError` on a version that this build does not know.
+ * Gives the first step that is not, `from` a revision on. How long timers take, and versions of commands, are
+ * configuration: not compared. Throws `UnknownVersionError` on a version that this build does not know.
  */
-export const rerun = (heard: readonly Heard[], facts: OrderFacts): Difference | undefined => {
+export const rerun = (heard: readonly Heard[], facts: OrderFacts, from = 0): Difference | undefined => {
   for (const [revision, { input, advance: stored }] of heard.entries()) {
+    if (revision < from) continue;
     const before = heard[revision - 1]?.advance;
     const state = before?.state ?? accepted;
     const found = again(heard, revision, facts);

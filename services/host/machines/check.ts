@@ -1,0 +1,106 @@
+import type { OrderId } from '@recourse/contracts/ids';
+import { StartError } from '@recourse/infra/errors';
+import type { EventLog } from '@recourse/infra/ports/event-log';
+import { readSagaHistory } from '@recourse/sagas/history';
+import { type SagaVersion, sagaVersions } from '@recourse/sagas/machines';
+import { migrationRequested } from '@recourse/sagas/migrate';
+import { type Difference, rerun } from '@recourse/sagas/rerun';
+import type { Logger } from 'pino';
+import { changedStates, keepChart } from './kept-charts.ts';
+import { openAtStart } from './open-at-start.ts';
+
+/** How many states, and how many sagas, one complaint names. */
+const namedMax = 5;
+
+/** After so many sagas whoever asks whether it lives gets an answer. */
+const sagasATurnMax = 50;
+
+/** Sagas of one version: those that are open, and what re-running them found. */
+type Pinned = {
+  readonly sagas: OrderId[];
+  readonly differences: (Difference & { readonly sagaId: OrderId })[];
+};
+
+/**
+ * Refuses the start where open sagas are pinned to a machine that is another one now: `saga-changed`, naming the states,
+ * or `saga-unknown` where this build has no such version at all. Two things tell: the chart that was kept at the last
+ * start, and re-running everything that each open saga has heard, which must give the states, commands and timers that
+ * the log holds. Costs nothing where no saga is open. In the end the charts are kept for the next start.
+ *
+ * A saga whose records cannot be read is none of its business: it starts, and says so.
+ */
+export const checkMachines = async (options: {
+  readonly dataDir: string;
+  readonly log: EventLog;
+  readonly logger: Logger;
+}): Promise<void> => {
+  const { dataDir, log, logger } = options;
+  const pinned = new Map<number, Pinned>();
+  for (const [index, sagaId] of openAtStart(dataDir).entries()) {
+    if (index % sagasATurnMax === 0) await new Promise((resolve) => setImmediate(resolve));
+    try {
+      await look(log, sagaId, pinned);
+    } catch (error) {
+      logger.warn({ err: error, orderId: sagaId }, 'an open saga cannot be re-run over what it has heard');
+    }
+  }
+  const complaints = [...pinned].flatMap(([version, sagas]) => complaintsOf(dataDir, version, sagas));
+  if (complaints.length > 0) {
+    const code = complaints.some(({ unknown }) => unknown) ? 'saga-unknown' : 'saga-changed';
+    throw new StartError(code, complaints.map(({ text }) => text).join('\n'));
+  }
+  for (const version of sagaVersions) keepChart(dataDir, version);
+};
+
+const look = async (log: EventLog, sagaId: OrderId, pinned: Map<number, Pinned>) => {
+  const history = await readSagaHistory(log, sagaId);
+  if (history?.last === undefined || history.last.data.state.status === 'done') return;
+  const { version } = history.last.data.machine;
+  const group = pinned.get(version) ?? { sagas: [], differences: [] };
+  pinned.set(version, group);
+  group.sagas.push(sagaId);
+  if (!isKnown(version)) return;
+  // What another version has done before it moved is no matter of this one.
+  const since = history.heard.findLastIndex(({ input }) => input.type === migrationRequested);
+  const difference = rerun(history.heard, history.facts, Math.max(0, since));
+  if (difference !== undefined) group.differences.push({ ...difference, sagaId });
+};
+
+const isKnown = (version: number): version is SagaVersion => sagaVersions.some((it) => it === version);
+
+const complaintsOf = (dataDir: string, version: number, { sagas, differences }: Pinned) => {
+  const which = `order-saga version ${version}`;
+  const named = (ids: readonly OrderId[]) =>
+    `${ids.length} open ${ids.length === 1 ? 'saga' : 'sagas'} (${few(ids)})`;
+  if (!isKnown(version)) {
+    const text = `${which} is not known to this Recourse, and ${named(sagas)} began on it: start a build that has it, until they have ended or moved (docs/change-the-saga.md).`;
+    return [{ unknown: true, text }];
+  }
+  const changed = changedStates(dataDir, version);
+  const found =
+    changed.length > 0
+      ? `${named(sagas)} began on another chart. Changed: ${few(changed)}`
+      : differences.length > 0
+        ? `re-run over what they heard, ${named([...new Set(differences.map(({ sagaId }) => sagaId))])} would have gone another way: ${few([...new Set(differences.map(told))])}`
+        : undefined;
+  if (found === undefined) return [];
+  const text = `${which} is not what it was: ${found}. Make the changed machine a new version beside this one (docs/change-the-saga.md), or start the build that they began on until they have ended.`;
+  return [{ unknown: false, text }];
+};
+
+const told = ({ state, heard, what, stored, found }: Difference) => {
+  const asText = (value: unknown) => {
+    const { value: name } = (value ?? {}) as { value?: string };
+    return what === 'state' && name !== undefined ? name : JSON.stringify(value);
+  };
+  if (found === null) return `${state} does not hear ${heard} any more`;
+  const [was, is] = [asText(stored), asText(found)];
+  return was === is
+    ? `in ${state}, ${heard} gives another context`
+    : `in ${state}, ${heard} gave ${what} ${was}, and now gives ${is}`;
+};
+
+const few = (texts: readonly string[]): string => {
+  const more = texts.length > namedMax ? `, and ${texts.length - namedMax} more` : '';
+  return `${texts.slice(0, namedMax).join(', ')}${more}`;
+};
