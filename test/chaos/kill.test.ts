@@ -11,6 +11,8 @@ import { until, usualOrder } from '../shop.ts';
 const kills = 20;
 const clients = 16;
 const asks = ['--ask-delays-ms', '100,200,300,400,500', '--call-ms-max', '300', '--slow-ms', '150'];
+/** Half of the orders are charged at once, half authorised first. */
+const bothVersions = ['--saga-version', '2', '--saga-ramp-percent', '50'];
 
 const dataDir = await mkdtemp(join(tmpdir(), 'recourse-kill-'));
 let server: Server | undefined;
@@ -29,6 +31,8 @@ const kinds = [
   { lines: [{ sku: 'SKU-B', quantity: 3, unitPrice: 100 }] },
   { paymentToken: 'tok_slow' },
   { country: 'ZZ-gone' },
+  { paymentToken: 'tok_capture_answer_lost' },
+  { paymentToken: 'tok_void_answer_lost', country: 'Atlantis' },
 ];
 
 type Sent = { readonly key: string; readonly body: string; orderId?: string };
@@ -56,7 +60,7 @@ describe('a server that is killed again and again while orders come in', () => {
   it('loses no acknowledged order, brings every one to its end, and lets nothing happen twice', async () => {
     const port = await freePort();
     const start = async () => {
-      server = await startServer(dataDir, { port, args: asks });
+      server = await startServer(dataDir, { port, args: [...asks, ...bothVersions] });
     };
     await start();
     const { url } = server!;
@@ -117,7 +121,7 @@ describe('a server that is killed again and again while orders come in', () => {
   }, 240_000);
 });
 
-/** Reads the books as the provider and the carrier would: one charge and one parcel an order at most. */
+/** Reads the books as the provider and the carrier would: one charge, one authorisation and one parcel an order at most. */
 const nothingHappenedTwice = (folder: string, orders: number) => {
   const most = (file: string, table: string) => {
     const books = new DatabaseSync(join(folder, 'simulated', file), { readOnly: true });
@@ -129,5 +133,6 @@ const nothingHappenedTwice = (folder: string, orders: number) => {
     expect(entries).toBeLessThanOrEqual(orders);
   };
   most('gateway.db', 'charges');
+  most('gateway.db', 'authorizations');
   most('carrier.db', 'shipments');
 };
