@@ -52,6 +52,7 @@ const refunded = (nothing: boolean): DomainEvent => ({
   type: 'PaymentRefunded',
   data: { commandId, currency: 'GBP', amount: nothing ? 0 : 510, nothing },
 });
+const voided = (nothing: boolean): DomainEvent => ({ type: 'PaymentVoided', data: { commandId, nothing } });
 const shipped: DomainEvent = { type: 'OrderShipped', data: { commandId, shipmentId: 'sh_1' } };
 
 describe('an order, folded from its records', () => {
@@ -145,6 +146,46 @@ describe('an order, folded from its records', () => {
     const failed: DomainEvent = { type: 'PaymentFailed', data: { commandId, reason: 'declined' } };
     expect(after(started, failed, refunded(true))?.payment).toBe('failed');
     expect(after(refunded(true))?.payment).toBe('none');
+  });
+
+  it('shows how far a payment has come that is authorised first', () => {
+    const authorizationId = 'au_1';
+    const steps: [DomainEvent, string][] = [
+      [
+        {
+          type: 'AuthorizationStarted',
+          data: { commandId, ...amount, paymentToken: 'tok_accepted' as never },
+        },
+        'started',
+      ],
+      [{ type: 'PaymentAuthorized', data: { commandId, ...amount, authorizationId } }, 'authorized'],
+      [{ type: 'CaptureStarted', data: { commandId, ...amount, authorizationId } }, 'capturing'],
+      [{ type: 'PaymentCaptured', data: { commandId, ...amount, captureId: 'ca_1' } }, 'captured'],
+    ];
+    for (const [n, [, expected]] of steps.entries()) {
+      const order = after(...steps.slice(0, n + 1).map(([event]) => event));
+      expect(Order.parse(order).payment).toBe(expected);
+    }
+    const authorized = steps.slice(0, 2).map(([event]) => event);
+    const letGo: DomainEvent = { type: 'VoidStarted', data: { commandId, authorizationId } };
+    expect(after(...authorized, letGo)?.payment).toBe('voiding');
+    expect(after(...authorized, letGo, voided(false))?.payment).toBe('voided');
+  });
+
+  it('shows a declined authorisation as failed although a tombstone follows', () => {
+    const declined: DomainEvent = { type: 'AuthorizationFailed', data: { commandId, reason: 'declined' } };
+    expect(after(declined)?.payment).toBe('failed');
+    expect(after(declined, voided(true))?.payment).toBe('failed');
+    expect(after(voided(true))?.payment).toBe('none');
+  });
+
+  it('is being cancelled while its saga voids, and open while it captures', () => {
+    expect(after(advanced('voiding', { because: 'inventory-failed' }))).toMatchObject({
+      state: 'cancelling',
+      because: 'inventory-failed',
+    });
+    const wish: DomainEvent = { type: 'OrderCancellationRequested', data: {} };
+    expect(after(wish, shipped, advanced('capturing'))).toMatchObject({ state: 'open', because: null });
   });
 
   it('takes no notice of what came after a person had settled it', () => {
