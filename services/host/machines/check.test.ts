@@ -90,7 +90,6 @@ const saga = async (n: number, version: SagaVersion = 1, ended = false) => {
       'payment',
       await answer(n, 'PaymentProcessed', { chargeId: 'c', amount: 250, currency: 'GBP' }),
     );
-  return hear;
 };
 
 const check = () => checkMachines({ dataDir, log, logger });
@@ -138,7 +137,7 @@ describe('a machine that is another one than at the last start', () => {
 
   it('starts where the open sagas are on another version, or have moved to one', async () => {
     await saga(1, 2);
-    const hear = await saga(2, 1);
+    await saga(2, 1);
     await requestMigration(log, { orderId: orderId(2), step: (await lastStep(2))!, to: 2 });
     const [wish] = await log.readStream(orderStream('saga-input', orderId(2)));
     const { group } = orchestrator({ log, times: { askDelaysMs: [1_000], deadlineMs: 300_000 } });
@@ -148,18 +147,13 @@ describe('a machine that is another one than at the last start', () => {
     await check();
     otherChart(2);
     await expect(check()).rejects.toMatchObject({ code: 'saga-changed' });
-    await hear('shipping', {
-      type: 'ShipmentStarted',
-      data: { commandId: orderId(9) as never, country: 'x' },
-    });
   });
 
   it('is refused where its chart is the same and open sagas would have gone another way', async () => {
     await saga(1);
     const { data, revision } = (await lastStep(1))!;
     expect(revision).toBe(1);
-    const hear = await saga(2);
-    await hear('inventory', { type: 'InventoryReserved', data: { commandId: orderId(9) as never } });
+    await saga(2);
     const [reserved] = await append(1, 'inventory', await answer(1, 'InventoryReserved'));
     // As a machine would have stepped that gave the order up there.
     await append(1, 'saga', {
@@ -221,13 +215,9 @@ describe('the open sagas at a start', () => {
 
   it('are not those that have ended behind the list', async () => {
     await foldLists();
-    for (const n of [1]) {
-      const { data } = (await lastStep(n))!;
-      await append(n, 'saga', {
-        type: 'SagaAdvanced',
-        data: { ...data, state: { ...data.state, status: 'done' } },
-      });
-    }
+    const { data } = (await lastStep(1))!;
+    const state = { ...data.state, status: 'done' as const };
+    await append(1, 'saga', { type: 'SagaAdvanced', data: { ...data, state } });
     await check();
   });
 
