@@ -39,6 +39,8 @@ export type TestApiOptions = {
   wrapDeadLetters?(deadLetters: DeadLetters): DeadLetters;
   ready?(): readonly string[];
   readonly readModels?: Partial<ReadModelsApi>;
+  /** How many bytes the disk says it can still take. */
+  freeBytes?(): number;
 };
 
 /** An answer, its body read. */
@@ -232,7 +234,12 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
     readModels: { ...emptyReadModels, ...options.readModels },
     live,
     queries,
-    backups: openBackups({ dataDir: folder, clock, version: 'of a test' }),
+    backups: openBackups({
+      dataDir: folder,
+      clock,
+      version: 'of a test',
+      ...(options.freeBytes && { freeBytes: options.freeBytes }),
+    }),
     verifications,
     clock,
     ids: systemIds,
