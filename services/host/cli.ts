@@ -14,6 +14,7 @@ import { queryCommand } from './commands/query.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { startCommand } from './commands/start.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { versionsCommand } from './commands/versions.ts';
 import { watchCommand } from './commands/watch.ts';
 import type { Environment } from './config.ts';
 import { complain } from './terminal.ts';
@@ -53,11 +54,13 @@ const program = (environment: Environment): Command => {
     queryCommand,
     backupCommand,
     restoreCommand,
+    versionsCommand,
     loadCommand,
     configCommand,
   ].map((command) => command(environment));
   for (const command of commands) {
     recourse.addCommand(command.copyInheritedSettings(recourse));
+    for (const below of command.commands) below.copyInheritedSettings(command);
   }
   return recourse;
 };
