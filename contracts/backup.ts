@@ -9,8 +9,8 @@ export const backupFormat = 1;
 /** The name of the manifest in the tar file, which it comes first in. */
 export const manifestName = 'backup.json';
 
-/** The files of a data folder that are backed up, in their order in the tar file; the log, by which all are judged, last. */
-export const backupFiles = [
+/** The databases of a data folder that are backed up, in their order; the log, by which all are judged, last. */
+export const backupDatabases = [
   'delivery.db',
   'timers.db',
   'simulated/gateway.db',
@@ -18,9 +18,11 @@ export const backupFiles = [
   'log.db',
 ] as const;
 
+/** What else is: whether the folder was imported, and the charts of the machines that it was last started with. */
+export const backupNote = /^(?:imported\.json|machines\/[a-z0-9-]{1,64}\.json)$/;
+
 /** The name of a file in a backup. */
-export const BackupFile = z.enum(backupFiles);
-export type BackupFile = z.infer<typeof BackupFile>;
+const BackupFile = z.union([z.enum(backupDatabases), z.string().regex(backupNote)]);
 
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { backupFiles } from '@recourse/contracts/backup';
+import { backupDatabases } from '@recourse/contracts/backup';
 import { extract } from 'tar';
 import { systemClock } from '../system.ts';
 import { type BackupsOptions, openBackups } from './backups.ts';
@@ -15,7 +15,7 @@ let open: DatabaseSync[];
 beforeEach(() => {
   parent = mkdtempSync(join(tmpdir(), 'recourse-backups-'));
   dataDir = join(parent, 'data');
-  open = backupFiles.map((name) => database(join(dataDir, name)));
+  open = backupDatabases.map((name) => database(join(dataDir, name)));
 });
 afterEach(() => {
   for (const db of open) db.close();
@@ -69,8 +69,9 @@ describe('a backup', () => {
 
     expect(turns).toBeGreaterThan(5);
     expect(snapshot.position).toBe(300);
-    for (const name of backupFiles) expect([name, countIn(join(copied, name))]).toEqual([name, 300]);
-    for (const name of backupFiles) expect([name, countIn(join(dataDir, name))]).toEqual([name, 300 + turns]);
+    for (const name of backupDatabases) expect([name, countIn(join(copied, name))]).toEqual([name, 300]);
+    for (const name of backupDatabases)
+      expect([name, countIn(join(dataDir, name))]).toEqual([name, 300 + turns]);
   });
 
   it('is a tar file with its manifest first, and leaves nothing behind', async () => {
@@ -84,10 +85,10 @@ describe('a backup', () => {
       backup.stream.pipe(into).on('close', resolve).on('error', reject);
     });
     await backup.end();
-    expect(names).toEqual(['backup.json', ...backupFiles]);
+    expect(names).toEqual(['backup.json', ...backupDatabases]);
     const manifest = JSON.parse(readFileSync(join(unpacked, 'backup.json'), 'utf8'));
     expect(manifest).toMatchObject({ format: 1, recourse: 'of a test', position: '0000000000000001' });
-    for (const name of backupFiles) expect([name, countIn(join(unpacked, name))]).toEqual([name, 1]);
+    for (const name of backupDatabases) expect([name, countIn(join(unpacked, name))]).toEqual([name, 1]);
     expect(existsSync(join(dataDir, 'backing-up'))).toBe(false);
   });
 

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { type FileHandle, open, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { backup, DatabaseSync } from 'node:sqlite';
-import { type BackupFile, backupFiles } from '@recourse/contracts/backup';
+import { backupDatabases, backupNote } from '@recourse/contracts/backup';
 import { DamagedError } from '../errors.ts';
 import { pragma } from '../log/database.ts';
 
@@ -17,13 +17,14 @@ export type Snapshot = {
   /** The position of the log's last record. */
   readonly position: number;
   /** Those that are there, with the bytes that each will have. */
-  readonly files: readonly { readonly name: BackupFile; readonly bytes: number }[];
+  readonly files: readonly { readonly name: string; readonly bytes: number }[];
   /** Copies them into a folder. Rejects where the disk does not take them, and as soon as `signal` aborts. */
   copyInto(folder: string, signal: AbortSignal): Promise<void>;
   close(): void;
 };
 
-type Pinned = { readonly name: BackupFile; readonly db: DatabaseSync; readonly bytes: number };
+type Pinned = { readonly name: string; readonly db: DatabaseSync; readonly bytes: number };
+type Note = { readonly name: string; readonly text: Buffer };
 
 /**
  * Holds the moment. It opens a connection of its own to each file and begins to read, all in one turn of the event
@@ -37,7 +38,7 @@ export const openSnapshot = (dataDir: string): Snapshot => {
     for (const { db } of pinned.splice(0)) db.close();
   };
   try {
-    for (const name of backupFiles) {
+    for (const name of backupDatabases) {
       const path = join(dataDir, name);
       if (existsSync(path)) pinned.push(pin(name, path));
     }
@@ -46,10 +47,17 @@ export const openSnapshot = (dataDir: string): Snapshot => {
     const { head } = log.db.prepare('SELECT max(position) AS head FROM records').get() as {
       head: number | null;
     };
+    const notes = notesIn(dataDir);
     return {
       position: head ?? 0,
-      files: pinned.map(({ name, bytes }) => ({ name, bytes })),
-      copyInto: (folder, signal) => copy(pinned, folder, signal),
+      files: [
+        ...notes.map(({ name, text }) => ({ name, bytes: text.length })),
+        ...pinned.map(({ name, bytes }) => ({ name, bytes })),
+      ],
+      copyInto: async (folder, signal) => {
+        for (const { name, text } of notes) await writeFile(madePath(folder, name), text);
+        for (const each of pinned) await copy(each, folder, signal);
+      },
       close,
     };
   } catch (error) {
@@ -58,7 +66,7 @@ export const openSnapshot = (dataDir: string): Snapshot => {
   }
 };
 
-const pin = (name: BackupFile, path: string): Pinned => {
+const pin = (name: string, path: string): Pinned => {
   let db: DatabaseSync | undefined;
   try {
     db = new DatabaseSync(path, { readOnly: true, timeout: busyMsMax });
@@ -72,23 +80,39 @@ const pin = (name: BackupFile, path: string): Pinned => {
   }
 };
 
-const copy = async (pinned: readonly Pinned[], folder: string, signal: AbortSignal): Promise<void> => {
-  for (const { name, db } of pinned) {
-    signal.throwIfAborted();
-    const path = join(folder, name);
-    mkdirSync(dirname(path), { recursive: true });
-    const file = await open(path, 'a');
-    const flush = flushing(file);
-    try {
-      const progress = () => {
-        signal.throwIfAborted();
-        flush.begin();
-      };
-      await backup(db, path, { rate: pagesAtOnce, progress });
-    } finally {
-      await flush.done();
-      await file.close();
-    }
+/** The small files, which are written as a whole or not at all. */
+const notesIn = (dataDir: string): Note[] => {
+  const machines = join(dataDir, 'machines');
+  const names = [
+    ...readdirSync(dataDir),
+    ...(existsSync(machines) ? readdirSync(machines).map((name) => `machines/${name}`) : []),
+  ];
+  return names
+    .filter((name) => backupNote.test(name))
+    .map((name) => ({ name, text: readFileSync(join(dataDir, name)) }));
+};
+
+/** Where a file comes to stand; its folder is made. */
+const madePath = (folder: string, name: string): string => {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  return path;
+};
+
+const copy = async ({ name, db }: Pinned, folder: string, signal: AbortSignal): Promise<void> => {
+  signal.throwIfAborted();
+  const path = madePath(folder, name);
+  const file = await open(path, 'a');
+  const flush = flushing(file);
+  try {
+    const progress = () => {
+      signal.throwIfAborted();
+      flush.begin();
+    };
+    await backup(db, path, { rate: pagesAtOnce, progress });
+  } finally {
+    await flush.done();
+    await file.close();
   }
 };
 

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { backupFiles } from '@recourse/contracts/backup';
+import { backupDatabases } from '@recourse/contracts/backup';
 import { list } from 'tar';
 import { eventually, orderOf, testApis } from '../../../test/api-kit.ts';
 
@@ -25,7 +25,7 @@ describe('POST /backups', () => {
     ]);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/x-tar']);
     expect(order.json).toMatchObject({ state: 'completed' });
-    const there = backupFiles.filter((name) => name === 'delivery.db' || name === 'log.db');
+    const there = backupDatabases.filter((name) => name === 'delivery.db' || name === 'log.db');
     expect(await namesIn(response)).toEqual(['backup.json', ...there]);
   });
 

@@ -2,7 +2,7 @@ import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { BackupManifest, backupFiles } from '@recourse/contracts/backup';
+import { BackupManifest, backupDatabases } from '@recourse/contracts/backup';
 import { sealed } from '@recourse/infra/backup/seal';
 import { create, extract } from 'tar';
 import { openShop, type Shop } from '../../../test/shop.ts';
@@ -50,7 +50,7 @@ const open = async (dataDir: string): Promise<Shop> => {
 const repacked = async (
   name: string,
   change: (folder: string) => Promise<void>,
-  names: readonly string[] = ['backup.json', ...backupFiles],
+  names: readonly string[] = ['backup.json', ...manifest.files.map(({ name }) => name)],
 ): Promise<string> => {
   const folder = join(parent, `${name}-folder`);
   await cp(unpacked, folder, { recursive: true });
@@ -71,7 +71,13 @@ describe('recourse backup and restore', () => {
       code: 0,
       stdout: expect.stringContaining('recourse start --data-dir'),
     });
-    expect((await readdir(restored)).sort()).toEqual(['delivery.db', 'log.db', 'simulated', 'timers.db']);
+    expect((await readdir(restored)).sort()).toEqual([
+      'delivery.db',
+      'log.db',
+      'machines',
+      'simulated',
+      'timers.db',
+    ]);
 
     const fromFolder = join(parent, 'from-folder.tar');
     const again = await runRecourse(['backup', fromFolder, '--data-dir', restored, '--json']);
@@ -129,8 +135,15 @@ describe('recourse backup and restore', () => {
       ],
       [
         'a missing log',
-        repacked('missing', async () => {}, ['backup.json', 'delivery.db']),
-        /timers\.db is missing/,
+        repacked(
+          'missing',
+          async () => {},
+          manifest.files.reduce(
+            (names, { name }) => (name === 'log.db' ? names : [...names, name]),
+            ['backup.json'],
+          ),
+        ),
+        /log\.db is missing/,
       ],
       [
         'something else in it',
@@ -139,7 +152,7 @@ describe('recourse backup and restore', () => {
       ],
       [
         'no manifest',
-        repacked('none', async () => {}, [...backupFiles]),
+        repacked('none', async () => {}, [...backupDatabases]),
         /it does not begin with backup\.json/,
       ],
       ['no JSON', repacked('json', (folder) => writeFile(join(folder, 'backup.json'), '{')), /is no JSON/],
