@@ -135,14 +135,10 @@ describe('recourse backup and restore', () => {
       ],
       [
         'a missing log',
-        repacked(
-          'missing',
-          async () => {},
-          manifest.files.reduce(
-            (names, { name }) => (name === 'log.db' ? names : [...names, name]),
-            ['backup.json'],
-          ),
-        ),
+        repacked('missing', async () => {}, [
+          'backup.json',
+          ...manifest.files.map(({ name }) => name).filter((name) => name !== 'log.db'),
+        ]),
         /log\.db is missing/,
       ],
       [
