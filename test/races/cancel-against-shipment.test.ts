@@ -17,8 +17,11 @@ import { inventoryService } from '@recourse/inventory/service';
 import { orderService } from '@recourse/order/service';
 import { paymentService } from '@recourse/payment/service';
 import { openSimulatedGateway } from '@recourse/payment/simulated-gateway';
+import { readSagaHistory } from '@recourse/sagas/history';
 import { type SagaVersion, sagaVersions } from '@recourse/sagas/machines';
 import { orchestrator } from '@recourse/sagas/orchestrator';
+import { requestMigration } from '@recourse/sagas/request-migration';
+import { rerun } from '@recourse/sagas/rerun';
 import { shippingService } from '@recourse/shipping/service';
 import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
 import { pino } from 'pino';
@@ -26,7 +29,8 @@ import { type Random, randomFrom } from '../random.ts';
 
 /**
  * Every order of events in which a cancellation can meet a shipment: from just before the shipment is asked for, each
- * delivery (topics overtake each other, as they do on a real broker), the customer's wish and one more ask may come
+ * delivery (topics overtake each other, as they do on a real broker), the customer's wish, a wish to go on as another
+ * version of the machine, and one more ask may come
  * next. Each way is walked from its beginning, on a log of its own, with a seed that it names when it fails; WAYS=1000
  * walks more of them.
  */
@@ -101,6 +105,7 @@ const openStage = async (folder: string, country: string, version: SagaVersion) 
         'the customer cancels',
         async () => void (await shop.requestCancellation(orderId, uuidV5(orderId, 'cancel'))),
       ),
+    migrate: () => once('the saga is asked to go on as the other version', () => askToMove(log)),
     ask: () => once('the timer asks', () => fireTimer(log)),
     end: async () => {
       await log.close();
@@ -126,6 +131,12 @@ const sagaState = async (log: EventLog) => {
   return (last as RecordedEvent<'SagaAdvanced'> | undefined)?.data.state;
 };
 
+const askToMove = async (log: EventLog) => {
+  const [step] = await log.readStream(orderStream('saga', orderId), { direction: 'backwards', max: 1 });
+  if (step?.type !== 'SagaAdvanced') return;
+  await requestMigration(log, { orderId, step, to: step.data.machine.version === 1 ? 2 : 1 });
+};
+
 const fireTimer = async (log: EventLog) => {
   const timerId = (await sagaState(log))?.context.askTimer;
   if (timerId === undefined) return;
@@ -135,7 +146,7 @@ const fireTimer = async (log: EventLog) => {
 };
 
 /** Walks one way: chance chooses what comes next. Resolves with the way, and with where it led. */
-const walk = async (country: string, version: SagaVersion, random: Random) => {
+const walk = async (country: string, version: SagaVersion, moves: boolean, random: Random) => {
   const folder = await mkdtemp(join(tmpdir(), 'recourse-race-'));
   const stage = await openStage(folder, country, version);
   const way: string[] = [];
@@ -144,20 +155,22 @@ const walk = async (country: string, version: SagaVersion, random: Random) => {
     for (let step = 0; step < stepsMax; step += 1) {
       const deliveries = await stage.moves();
       const ended = (await sagaState(stage.log))?.status === 'done';
-      const moves = [...(ended ? [] : stage.wish()), ...deliveries, ...(ended ? [] : stage.ask())];
+      const asked = ended ? [] : [...(moves ? stage.migrate() : []), ...stage.ask()];
+      const next = [...(ended ? [] : stage.wish()), ...deliveries, ...asked];
       if (deliveries.length === 0 && ended) break;
       // Nothing left to deliver: the timer asks, as often as it must.
-      if (deliveries.length === 0 && moves.length === 0) {
+      if (next.length === 0) {
         await fireTimer(stage.log);
         continue;
       }
-      const move = moves[Math.floor(random() * moves.length)]!;
+      const move = next[Math.floor(random() * next.length)]!;
       way.push(move.name);
       await move.make();
     }
     return {
       way,
       state: await sagaState(stage.log),
+      versions: await versionsOf(stage.log),
       events: await eventsOf(stage.log),
       books: booksOf(folder),
     };
@@ -165,6 +178,13 @@ const walk = async (country: string, version: SagaVersion, random: Random) => {
     await stage.end();
     await rm(folder, { recursive: true });
   }
+};
+
+/** Which versions of the machine took its steps. */
+const versionsOf = async (log: EventLog) => {
+  const { heard, facts } = (await readSagaHistory(log, orderId))!;
+  expect(rerun(heard, facts)).toBeUndefined();
+  return [...new Set(heard.map(({ advance }) => advance.machine.version))];
 };
 
 const eventsOf = async (log: EventLog) => {
@@ -202,33 +222,43 @@ const endsOf: Record<string, readonly string[]> = {
   Atlantis: ['cancelled'],
 };
 
-const races = sagaVersions.flatMap((version) =>
-  Object.keys(endsOf).map((country) => [country, version] as const),
-);
+const countries = Object.keys(endsOf);
+const races = [
+  ...sagaVersions.flatMap((version) => countries.map((country) => [country, version, false] as const)),
+  ...countries.map((country) => [country, 1, true] as const),
+];
 
-describe.each(races)('a cancellation against a shipment to %s, on version %i', (country, version) => {
-  it('ends well in every order of events: shipped and paid, or nothing shipped and all given back', async () => {
-    const ends = new Set<string | undefined>();
-    for (let seed = 1; seed <= ways; seed += 1) {
-      const { way, state, events, books } = await walk(country, version, randomFrom(seed));
-      const told = { seed, way, end: state?.value, events };
-      ends.add(state?.value);
-      if (state?.value === 'completed') {
-        expect({ ...told, ...books }).toEqual({ ...told, parcels: 1, paid: 1, open: 0, givenBack: 0 });
-        expect(events.filter((type) => type === 'OrderShipped')).toHaveLength(1);
-        expect(events).not.toContain('ShipmentCancelled');
-      } else {
-        expect({ ...told, ...books }).toEqual({
-          ...told,
-          end: 'cancelled',
-          parcels: 0,
-          paid: 0,
-          open: 0,
-          givenBack: 1,
-        });
-        expect(events).not.toContain('OrderShipped');
+describe.each(races)(
+  'a cancellation against a shipment to %s, version %i, moving: %s',
+  (country, version, moves) => {
+    it('ends well in every order of events: shipped and paid, or nothing shipped and all given back', async () => {
+      const ends = new Set<string | undefined>();
+      let moved = 0;
+      for (let seed = 1; seed <= ways; seed += 1) {
+        const { way, state, versions, events, books } = await walk(country, version, moves, randomFrom(seed));
+        if (versions.length > 1) moved += 1;
+        const told = { seed, way, end: state?.value, events };
+        ends.add(state?.value);
+        if (state?.value === 'completed') {
+          expect({ ...told, ...books }).toEqual({ ...told, parcels: 1, paid: 1, open: 0, givenBack: 0 });
+          expect(events.filter((type) => type === 'OrderShipped')).toHaveLength(1);
+          expect(events).not.toContain('ShipmentCancelled');
+        } else {
+          expect({ ...told, ...books }).toEqual({
+            ...told,
+            end: 'cancelled',
+            parcels: 0,
+            paid: 0,
+            open: 0,
+            givenBack: 1,
+          });
+          expect(events).not.toContain('OrderShipped');
+        }
       }
-    }
-    expect([...ends].toSorted()).toEqual(endsOf[country]);
-  }, 120_000);
-});
+      expect([...ends].toSorted()).toEqual(endsOf[country]);
+      // Some moved, and for some another step came first.
+      if (moves) expect([moved > 0, moved < ways]).toEqual([true, true]);
+      else expect(moved).toBe(0);
+    }, 120_000);
+  },
+);

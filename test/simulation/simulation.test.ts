@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, describe, expect, it } from '@jest/globals';
 import type { EventData } from '@recourse/contracts/events';
 import type { OrderId } from '@recourse/contracts/ids';
 import { orderStream, type StreamName } from '@recourse/contracts/streams';
@@ -10,14 +10,17 @@ import { uuidV5 } from '@recourse/infra/event-id';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { openSimulatedGateway } from '@recourse/payment/simulated-gateway';
+import { readSagaHistory } from '@recourse/sagas/history';
 import type { NewOrders } from '@recourse/sagas/ramp';
+import { rerun } from '@recourse/sagas/rerun';
 import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
 import { type Random, randomFrom } from '../random.ts';
 import { virtualClock } from '../virtual-clock.ts';
 import { openWorld, type World } from './world.ts';
 
 /**
- * Whole histories under a virtual clock: orders, cancellations and receipts come in while calls, appends and
+ * Whole histories under a virtual clock: orders, cancellations and receipts come in, and sagas are asked to go on as
+ * another version, while calls, appends and
  * processes fail by chance. Whatever happens, every order ends, and nothing happens twice. A failure prints its seed;
  * SEED=<seed> npm test -- test/simulation runs that one again, and SEEDS=500 runs more of them.
  */
@@ -137,6 +140,8 @@ describe.each(seeds)('seed %i', (seed) => {
         } else if (chance < 0.92) {
           world[chance < 0.89 ? 'kill' : 'abandon']();
           world = await openWorld({ ...parts, faults });
+        } else {
+          for (const orderId of placed.slice(-8)) await insist((on) => on.migrate(orderId));
         }
         await clock.advance(random() * 3_000);
       }
@@ -208,6 +213,7 @@ const check = async (log: EventLog, placed: readonly OrderId[], folder: string) 
     expect(charged.length + authorized.length).toBeLessThanOrEqual(1);
     expect(shipped.length).toBeLessThanOrEqual(1);
     await answeredOnce(log, orderId);
+    await stepsAsItsMachines(log, orderId);
   }
   for (const sku of skus) await stockAddsUp(log, sku);
 };
@@ -228,6 +234,18 @@ const held = async (log: EventLog, orderId: OrderId): Promise<boolean> => {
   }
   expect(balances.size).toBe(1);
   return balances.has(1);
+};
+
+let migrations = 0;
+afterAll(() => {
+  if (process.env.SEED === undefined) expect(migrations).toBeGreaterThan(count);
+});
+
+/** Each step is what its version of the machine makes of what was heard, its moving to another included. */
+const stepsAsItsMachines = async (log: EventLog, orderId: OrderId) => {
+  const { heard, facts } = (await readSagaHistory(log, orderId))!;
+  expect(rerun(heard, facts)).toBeUndefined();
+  migrations += heard.filter(({ input }) => input.type === 'SagaMigrationRequested').length;
 };
 
 /** Each command was answered once, however often it was asked. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { EventData } from '@recourse/contracts/events';
 import type { OrderId, ReceiptId, Sku } from '@recourse/contracts/ids';
+import { orderStream } from '@recourse/contracts/streams';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
 import { UnavailableError } from '@recourse/infra/errors';
 import { uuidV5 } from '@recourse/infra/event-id';
@@ -12,6 +13,7 @@ import type { PaymentGateway } from '@recourse/payment/gateway';
 import { paymentService } from '@recourse/payment/service';
 import { orchestrator } from '@recourse/sagas/orchestrator';
 import type { NewOrders } from '@recourse/sagas/ramp';
+import { requestMigration } from '@recourse/sagas/request-migration';
 import { timersService } from '@recourse/sagas/timers';
 import type { Carrier } from '@recourse/shipping/carrier';
 import { shippingService } from '@recourse/shipping/service';
@@ -44,6 +46,8 @@ export type WorldParts = {
 export type World = {
   create(orderId: OrderId, data: EventData['OrderCreated']): Promise<void>;
   cancel(orderId: OrderId): Promise<void>;
+  /** Asks its saga to go on as the other version, which it may not be able to. */
+  migrate(orderId: OrderId): Promise<void>;
   receive(sku: string, quantity: number, name: string): Promise<void>;
   /** Ends as `kill -9` would: nothing that it still does reaches the log. */
   kill(): void;
@@ -82,6 +86,11 @@ export const openWorld = async (parts: WorldParts): Promise<World> => {
   return {
     create: async (orderId, data) => void (await orders.create(orderId, data, orderId)),
     cancel: async (orderId) => void (await orders.requestCancellation(orderId, uuidV5(orderId, 'cancel'))),
+    migrate: async (orderId) => {
+      const [step] = await log.readStream(orderStream('saga', orderId), { direction: 'backwards', max: 1 });
+      if (step?.type !== 'SagaAdvanced') return;
+      await requestMigration(log, { orderId, step, to: step.data.machine.version === 1 ? 2 : 1 });
+    },
     receive: async (sku, quantity, name) =>
       void (await inventory.receive({
         receiptId: uuidV5('6f2c8f0e-6f0b-5a4e-9a55-0c3d1f3f7b11', name) as ReceiptId,
