@@ -255,10 +255,9 @@ describe.each(races)(
           expect(events).not.toContain('OrderShipped');
         }
       }
-      expect([...ends].toSorted()).toEqual(endsOf[country]);
-      // Some moved, and for some another step came first.
+      // Of those that were asked to move some moved, and for some another step came first.
       if (moves) expect([moved > 0, moved < ways]).toEqual([true, true]);
-      else expect(moved).toBe(0);
+      else expect([moved, [...ends].toSorted()]).toEqual([0, endsOf[country]]);
     }, 120_000);
   },
 );
