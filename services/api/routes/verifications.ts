@@ -18,6 +18,7 @@ export const verificationRoutes = ({ verifications, ids }: Context): readonly Ro
     try {
       return verifications.start(ids.next());
     } catch (error) {
+      if (error instanceof ProblemError) throw error;
       throw new ProblemError('unavailable', `The log cannot be verified: ${(error as Error).message}`);
     }
   };
@@ -46,7 +47,7 @@ const documented = {
       'Up to the log’s head as it is now, while orders go on: every record against its checksum, every row of the read ' +
       'models against the fold of the log, every saga against its machine, every command against its answers, and the ledger.',
     responses: { 202: { description: 'It has begun.', schema: Verification } },
-    problems: ['verification-running', 'unavailable', 'stopping'],
+    problems: ['verification-running', 'no-space', 'unavailable', 'stopping'],
   },
   show: {
     method: 'get',

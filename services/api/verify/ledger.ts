@@ -17,6 +17,10 @@ export const checkLedger = (
   books: BooksPaths,
   findings: FindingList,
 ): Record<string, number> => {
+  if (!refold.projections.some(({ name }) => name === ledgerName)) {
+    findings.add('unchecked', 'fold-threw', ledgerName, 'the ledger was not computed: its fold threw');
+    return {};
+  }
   try {
     const { orders, stock, books: entries, violations } = computeLedger(asFolding(refold), books);
     for (const { code, subject, detail } of violations) findings.add('drift', code, subject, detail);

@@ -6,14 +6,15 @@ import { FoldError } from '@recourse/infra/project/replay';
 import { foregroundClock } from '@recourse/infra/system';
 import { projections } from '../projections/all.ts';
 import { checkLedger } from './ledger.ts';
-import { checkModel } from './models.ts';
+import { checkModels } from './models.ts';
 import type { CheckResult, FromVerifier, VerifySetup } from './protocol.ts';
 import { type Refold, refoldInto } from './refold.ts';
 
 /** The thread that folds the log anew, and compares the read models and the books with what comes of it. */
 const run = async (): Promise<readonly CheckResult[]> => {
-  const { logPath, models, scratch, books, head } = workerData as VerifySetup;
+  const { logPath, models: folder, scratch, books, head } = workerData as VerifySetup;
   const found = { models: findingList(), ledger: findingList() };
+  let models = 0;
   let rows = 0;
   let looked: Record<string, number> = {};
 
@@ -33,7 +34,8 @@ const run = async (): Promise<readonly CheckResult[]> => {
         );
         return refoldAll(folded.filter(({ name }) => name !== error.projection));
       }
-      if (isFull(error)) throw error;
+      if (isFull(error))
+        throw new Error(`the disk has no room to fold the log in ${scratch}`, { cause: error });
       const code = error instanceof UnknownVersionError ? 'unknown-version' : 'log-unreadable';
       const why = `the log cannot be folded: ${textOf(error)}`;
       for (const list of [found.models, found.ledger]) list.add('unchecked', code, 'log.db', why);
@@ -43,15 +45,16 @@ const run = async (): Promise<readonly CheckResult[]> => {
 
   const refold = refoldAll(projections);
   if (refold !== undefined) {
-    const checked = { folder: models, refold, clock: foregroundClock, findings: found.models };
-    for (const projection of projections) rows += await checkModel(checked, projection);
+    models = refold.projections.length;
+    const checked = { folder, refold, clock: foregroundClock, findings: found.models };
+    rows = await checkModels(checked);
     looked = checkLedger(refold, books, found.ledger);
     refold.close();
   }
   return [
     {
       name: 'models',
-      looked: { models: projections.length, rows },
+      looked: { models, rows },
       counts: found.models.counts(),
       findings: found.models.listed(),
     },

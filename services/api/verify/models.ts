@@ -5,6 +5,7 @@ import { type Clock, sleep } from '@recourse/infra/ports/clock';
 import { placeOfFile } from '@recourse/infra/project/file';
 import { fileName, readPointer } from '@recourse/infra/project/pointer';
 import type { Projection } from '@recourse/infra/project/projection';
+import { FoldError } from '@recourse/infra/project/replay';
 import { compareRows } from './compare-rows.ts';
 import type { Refold } from './refold.ts';
 
@@ -28,26 +29,60 @@ export type ModelsChecked = {
 };
 
 /**
- * Compares every row of a read model with the fold of the log, at the position that the model itself shows. Resolves
- * with how many rows were compared. One that is behind, or of another version, is said to be so, and not compared.
+ * Compares every row of every read model with the fold of the log, each at the position that the model itself shows.
+ * Resolves with how many rows were compared. One that is behind, or of another version, is said to be so, and not
+ * compared.
  */
-export const checkModel = async (it: ModelsChecked, projection: Projection): Promise<number> => {
-  const { findings, refold } = it;
+export const checkModels = async (it: ModelsChecked): Promise<number> => {
+  const { projections } = it.refold;
+  // All at once: one thread fills all of them.
+  await Promise.all(projections.map((projection) => caughtUp(it, projection)));
+  return projections.reduce((rows, projection) => rows + checkModel(it, projection), 0);
+};
+
+/** The file that serves a read model, where that is of the version at hand. */
+const servingFile = ({ folder }: ModelsChecked, { name, version }: Projection): string | undefined => {
+  const pointer = readPointer(folder, name);
+  return pointer?.version === version ? join(folder, fileName(name, pointer)) : undefined;
+};
+
+/** Resolves once a read model is where the log was folded to, or stands still before it. */
+const caughtUp = async (it: ModelsChecked, projection: Projection): Promise<void> => {
+  const { clock, refold } = it;
+  const positionNow = () => {
+    const path = servingFile(it, projection);
+    try {
+      return path === undefined ? Number.POSITIVE_INFINITY : placeOfFile(path).position;
+    } catch {
+      return Number.POSITIVE_INFINITY; // Nothing to wait for: comparing it will say why.
+    }
+  };
+  let position = positionNow();
+  let since = clock.monotonic();
+  while (position < refold.position(projection.name) && clock.monotonic() - since < standsStillMsMax) {
+    await sleep(clock, lookAgainMs);
+    const now = positionNow();
+    if (now !== position) since = clock.monotonic();
+    position = now;
+  }
+};
+
+const checkModel = (it: ModelsChecked, projection: Projection): number => {
+  const { findings, folder, refold } = it;
   const { name, version } = projection;
   const note = (code: string, detail: string) => {
     findings.add('note', code, name, `read model ${name} ${detail}`);
     return 0;
   };
-  const pointer = readPointer(it.folder, name);
-  if (pointer === undefined) return note('model-missing', 'is not there yet: it was not compared');
-  if (pointer.version !== version)
-    return note(
-      'model-outdated',
-      `is of version ${pointer.version}, and is folded anew as version ${version}: it was not compared`,
-    );
-  const path = join(it.folder, fileName(name, pointer));
+  const path = servingFile(it, projection);
+  if (path === undefined) {
+    const found = readPointer(folder, name)?.version;
+    return found === undefined
+      ? note('model-missing', 'is not there yet: it was not compared')
+      : note('model-outdated', `is of version ${found}, not ${version}: it was not compared`);
+  }
   try {
-    const position = await whenCaughtUp(path, refold.position(name), it.clock);
+    const { position } = placeOfFile(path);
     if (position < refold.position(name))
       return note('model-behind', `shows position ${position} only, and stands still: it was not compared`);
     if (position > refold.head()) {
@@ -57,23 +92,13 @@ export const checkModel = async (it: ModelsChecked, projection: Projection): Pro
     }
     return compare(it, projection, path);
   } catch (error) {
+    // Meanwhile another file may have taken its place, and this one is gone.
+    if (servingFile(it, projection) !== path) return checkModel(it, projection);
     const detail = `read model ${name} cannot be compared (${path}): ${textOf(error)}`;
-    findings.add('drift', 'model-unreadable', name, `${detail}; rebuild it`);
+    if (error instanceof FoldError) findings.add('unchecked', 'fold-threw', name, detail);
+    else findings.add('drift', 'model-unreadable', name, `${detail}; rebuild it`);
     return 0;
   }
-};
-
-/** The position of a read model once it is not before another, or stands still. */
-const whenCaughtUp = async (path: string, wanted: number, clock: Clock): Promise<number> => {
-  let { position } = placeOfFile(path);
-  let since = clock.monotonic();
-  while (position < wanted && clock.monotonic() - since < standsStillMsMax) {
-    await sleep(clock, lookAgainMs);
-    const now = placeOfFile(path).position;
-    if (now !== position) since = clock.monotonic();
-    position = now;
-  }
-  return position;
 };
 
 const compare = (it: ModelsChecked, projection: Projection, path: string): number => {

@@ -5,6 +5,8 @@ import { FoldError, replayInto } from '@recourse/infra/project/replay';
 
 /** The log folded anew, and on as far as is asked. */
 export type Refold = {
+  /** What was folded. */
+  readonly projections: readonly Projection[];
   /** The file with a projection's rows, and the position that they show. */
   path(name: string): string;
   position(name: string): number;
@@ -46,6 +48,7 @@ export const refoldInto = (
       }
     };
     return {
+      projections,
       path: (name) => fileOf(name).path,
       position: positionOf,
       head: source.head,

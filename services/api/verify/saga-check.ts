@@ -95,9 +95,12 @@ export const sagaCheck = (findings: FindingList, commands: CommandCheck, history
     }
     say(entry, record, stored, found);
     const { state } = entry;
+    const told = inputOf(entry, stored) !== undefined;
     accept(entry, record, found ?? stored);
-    if (found === undefined) entry.state = state;
-    entry.storedState = stored.state;
+    // Without its input nobody can say where it led; an input that means nothing there leads nowhere.
+    const [likely, other] = told ? [found?.state ?? state, stored.state] : [stored.state, state];
+    entry.state = likely;
+    entry.storedState = other;
   };
 
   return {

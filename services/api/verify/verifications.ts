@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatPosition, rfc3339 } from '@recourse/contracts/http';
 import type { Verification } from '@recourse/contracts/http-verification';
@@ -6,14 +6,19 @@ import { headToVerify } from '@recourse/infra/log/verify';
 import { findingList, textOf } from '@recourse/infra/log/verify-findings';
 import { isDamage } from '@recourse/infra/log/verify-rows';
 import type { Clock } from '@recourse/infra/ports/clock';
+import { bytesFree, bytesNeeded } from '@recourse/infra/project/room';
 import type { Logger } from 'pino';
+import { ProblemError } from '../problem.ts';
 import type { CheckResult, VerifySetup } from './protocol.ts';
 import { verdictOf } from './report.ts';
 import { type Running, runVerification } from './run.ts';
 
 /** Verifications of one data folder: one at a time, the last few reports kept. */
 export type Verifications = {
-  /** Begins one; `undefined` where one is running. Throws where the log cannot be opened for now. */
+  /**
+   * Begins one; `undefined` where one is running. Throws a `ProblemError` where the disk has no room for it, and
+   * whatever keeps the log from being opened for now.
+   */
   start(verificationId: string): Verification | undefined;
   find(verificationId: string): Verification | undefined;
   /** Ends what runs. */
@@ -60,7 +65,21 @@ export const openVerifications = ({ dataDir, clock, logger }: VerificationsOptio
     };
   };
 
+  /** What is folded anew takes as much room as the read models do. */
+  const refuseWithoutRoom = () => {
+    const models = join(dataDir, 'read-models');
+    const files = existsSync(models) ? readdirSync(models) : [];
+    const bytes = files.reduce((sum, file) => sum + (statSync(join(models, file), { throwIfNoEntry: false })?.size ?? 0), 0);
+    const [free, needed] = [bytesFree(dataDir), bytesNeeded(bytes)];
+    if (free < needed)
+      throw new ProblemError(
+        'no-space',
+        `Folding the log anew takes up to ${needed} bytes in ${dataDir}, and ${free} are free: make room.`,
+      );
+  };
+
   const begin = (verificationId: string, head: number): Verification => {
+    refuseWithoutRoom();
     const scratch = join(dataDir, `${scratchPrefix}${verificationId}`);
     mkdirSync(scratch, { recursive: true });
     const setup: VerifySetup = {
