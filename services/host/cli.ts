@@ -35,6 +35,7 @@ export const main = async (argv: readonly string[], environment: Environment): P
 const program = (environment: Environment): Command => {
   const recourse = new Command('recourse')
     .description('Runs every order of a shop to a good end.')
+    .enablePositionalOptions()
     .showHelpAfterError('(--help says what there is)')
     .exitOverride()
     .addHelpText(

@@ -4,12 +4,13 @@ import { UnavailableError } from '@recourse/infra/errors';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { readSagaHistory, type SagaHistory } from '@recourse/sagas/history';
 import type { SagaState } from '@recourse/sagas/step';
+import type { Context } from '../deps.ts';
 import type { OpenSaga } from '../projections/open-sagas.ts';
 import type { Reason } from './groups.ts';
 import type { OpenNow } from './open-now.ts';
 
-/** After so many sagas other requests get their turn. */
-const sagasATurnMax = 10;
+/** After so long whatever else there is to do gets its turn. */
+const turnMsMax = 20;
 
 /** What was found of one open saga. */
 export type Examined = {
@@ -43,12 +44,16 @@ export const partOf = (
  * on. Rejects with `UnavailableError` where the log cannot be reached.
  */
 export async function* examined(
-  log: EventLog,
+  { log, clock }: Pick<Context, 'log' | 'clock'>,
   sagas: readonly OpenSaga[],
   judge: Judge,
 ): AsyncGenerator<Examined> {
-  for (const [index, { sagaId }] of sagas.entries()) {
-    if (index % sagasATurnMax === 0) await new Promise((resolve) => setImmediate(resolve));
+  let since = clock.monotonic();
+  for (const { sagaId } of sagas) {
+    if (clock.monotonic() - since > turnMsMax) {
+      await new Promise((resolve) => setImmediate(resolve));
+      since = clock.monotonic();
+    }
     const found = await examine(log, sagaId, judge);
     if (found !== undefined) yield found;
   }

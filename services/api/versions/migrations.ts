@@ -52,12 +52,11 @@ const moveBatch = async (
   { note, cursor, limit = batchDefault }: Batch,
   judge: Judge,
 ): Promise<Migration> => {
-  const { log } = context;
   const now = await openNow(context);
   const { part, nextCursor } = partOf(now, { cursor, limit });
   const cannotMove = refusedGroups();
   const wishes: Wish[] = [];
-  for await (const { sagaId, step, verdict } of examined(log, part, judge)) {
+  for await (const { sagaId, step, verdict } of examined(context, part, judge)) {
     if (step !== undefined && 'to' in verdict)
       wishes.push({ sagaId, step, to: verdict.to, state: verdict.state.value });
     else if ('refusal' in verdict && verdict.refusal.code !== notAsked.refusal.code)
@@ -69,7 +68,7 @@ const moveBatch = async (
       );
   }
   await Promise.all(
-    wishes.map(({ sagaId, step, to }) => requestMigration(log, { orderId: sagaId, step, to, note })),
+    wishes.map(({ sagaId, step, to }) => requestMigration(context.log, { orderId: sagaId, step, to, note })),
   );
   const { moved, movedOn, pending } = await outcomes(context, wishes);
   return {

@@ -23,7 +23,7 @@ export const judgeFor =
  * written; a saga may take another step before it is asked to move.
  */
 export const planMigration = async (
-  context: Pick<Context, 'log' | 'readModels'>,
+  context: Pick<Context, 'log' | 'readModels' | 'clock'>,
   to: SagaVersion,
   wanted: Part,
 ): Promise<MigrationPlan> => {
@@ -32,7 +32,7 @@ export const planMigration = async (
   const canMove = movableGroups();
   const cannotMove = refusedGroups();
   let thereAlready = 0;
-  for await (const { sagaId, step, verdict } of examined(context.log, part, judgeFor(to))) {
+  for await (const { sagaId, step, verdict } of examined(context, part, judgeFor(to))) {
     const from = step?.data.machine.version ?? null;
     const state = step?.data.state.value ?? 'accepted';
     if (from === to) thereAlready += 1;

@@ -22,7 +22,6 @@ export const versionsCommand = (environment: Environment): Command =>
   withWhere(
     new Command('versions')
       .description('Count open sagas by version of the machine and state; plan and make a migration')
-      .enablePositionalOptions()
       .option('--json', 'as JSON'),
   )
     .addHelpText(
