@@ -1,4 +1,7 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
 import { goldenName, type Kept } from '@recourse/contracts/compatibility-verdict';
 import { upcasters } from '@recourse/contracts/upcasters';
 
@@ -36,8 +39,19 @@ export type GoldenRecord = GoldenEvent | GoldenCommand;
 const root = new URL('../../contracts/golden/', import.meta.url);
 const folders = { schemas: new URL('schemas/', root), records: new URL('records/', root) };
 
-/** A data folder of the time of version 1 of everything, file by file: what a server that stopped had left. */
-export const oldDataFolder = new URL('data-v1/', root);
+/** The orders in the data folder below. Four of them were still open. */
+export const oldOrders = 15;
+
+/** Unpacks a data folder of the time of version 1 of everything, as a server had left it when it stopped. */
+export const unpackOldData = (into: string): void => {
+  const source = fileURLToPath(new URL('data-v1/', root));
+  for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.gz')) continue;
+    const path = join(into, dirname(file), basename(file, '.gz'));
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, gunzipSync(readFileSync(join(source, file))));
+  }
+};
 
 const jsonIn = (folder: URL): Map<string, unknown> =>
   new Map(
