@@ -70,7 +70,9 @@ describe('folds of the past', () => {
   const use = (past: Past, signal?: AbortSignal) => folds.use(past, { signal }, rowsIn);
   const left = () => (existsSync(folder) ? readdirSync(folder) : []);
   const eventually = async (holds: () => boolean) => {
-    while (!holds()) await setImmediate();
+    for (const end = performance.now() + 10_000; !holds(); await setImmediate())
+      if (performance.now() > end)
+        throw new Error(`it never came to be; left: ${left()}; held: ${held.length}`);
   };
 
   it('show a projection as it stood, and say how far they are', async () => {

@@ -39,7 +39,7 @@ export const askRows = async (
   return { ...first, rows, nextCursor };
 };
 
-/** Waits until a read model shows all of a log that stands still. A read model that has stopped is not waited for. */
+/** Waits until a read model shows all of a log that stands still; not for one that there is not, or that has stopped. */
 export const waitForRows = async (
   client: Client,
   projection: string,
@@ -47,10 +47,11 @@ export const waitForRows = async (
   onProgress: OnProgress,
 ): Promise<void> => {
   for (;;) {
-    const { body } = await client.ask('GET', `/projections/${encodeURIComponent(projection)}`);
-    const { position, behind, state } = ProjectionStatus.parse(body);
-    if (behind === 0 || state === 'stopped') return;
-    onProgress(Number(position), Number(position) + behind);
+    const { body } = await client.send('GET', `/projections/${encodeURIComponent(projection)}`);
+    const status = ProjectionStatus.safeParse(body).data;
+    if (status === undefined || status.behind === 0 || status.state === 'stopped') return;
+    const position = Number(status.position);
+    onProgress(position, position + status.behind);
     await sleep(clock, lookAgainMs);
   }
 };
