@@ -47,6 +47,18 @@ const charged: PaymentEvent = {
   type: 'PaymentProcessed',
   data: { commandId: pay, chargeId: 'ch', ...money },
 };
+const chargeFailed: PaymentEvent = {
+  type: 'PaymentFailed',
+  data: { commandId: pay, reason: 'card-declined' },
+};
+const refundStarted: PaymentEvent = {
+  type: 'RefundStarted',
+  data: { commandId: giveBack, chargeId: 'ch', ...money },
+};
+const refunded: PaymentEvent = {
+  type: 'PaymentRefunded',
+  data: { commandId: giveBack, ...money, refundId: 're', nothing: false },
+};
 const capturedByCharge: PaymentEvent = {
   type: 'PaymentCaptured',
   data: { commandId: take, captureId: 'ch', ...money },
@@ -98,6 +110,9 @@ const histories = {
   'a charge started': [chargeStarted],
   'a payment charged at once': [chargeStarted, charged],
   'a payment charged at once, its capture answered': [chargeStarted, charged, capturedByCharge],
+  'a payment charged at once and refunded': [chargeStarted, charged, refundStarted, refunded],
+  'a charge declined': [chargeStarted, chargeFailed],
+  'a charge that a person called declined, voided': [chargeStarted, settled(chargeFailed), tombstone],
   'a tombstone of a charge': [refundTombstone],
 } satisfies Record<string, PaymentEvent[]>;
 type HistoryName = keyof typeof histories;
@@ -153,21 +168,12 @@ const asked: Record<HistoryName, readonly [Decision, Decision, Decision, Decisio
   'a void that a person settled': [[], bug, [], [], bug],
   'a void that a person settled, the provider heard since': [[], bug, [], [], bug],
   'a charge started': [[], [], [], [], []],
-  'a payment charged at once': [
-    [],
-    [capturedByCharge],
-    bug,
-    [],
-    [{ type: 'RefundStarted', data: { commandId: giveBack, chargeId: 'ch', ...money } }],
-  ],
-  'a payment charged at once, its capture answered': [
-    [],
-    [],
-    bug,
-    [],
-    [{ type: 'RefundStarted', data: { commandId: giveBack, chargeId: 'ch', ...money } }],
-  ],
-  'a tombstone of a charge': [[], bug, bug, [], []],
+  'a payment charged at once': [[], [capturedByCharge], [], [], [refundStarted]],
+  'a payment charged at once, its capture answered': [[], [], [], [], [refundStarted]],
+  'a payment charged at once and refunded': [[], bug, [], [], []],
+  'a charge declined': [[], bug, [tombstone], [], [refundTombstone]],
+  'a charge that a person called declined, voided': [[], bug, [], [], bug],
+  'a tombstone of a charge': [[], bug, [], [], []],
 };
 
 /** What the answers come to: the authorisation given, declined, the capture done, the void done. */
@@ -193,6 +199,9 @@ const answered: Record<HistoryName, readonly [Decision, Decision, Decision, Deci
   'a charge started': [bug, bug, bug, bug],
   'a payment charged at once': [bug, bug, bug, bug],
   'a payment charged at once, its capture answered': [bug, bug, bug, bug],
+  'a payment charged at once and refunded': [bug, bug, bug, bug],
+  'a charge declined': [bug, bug, bug, bug],
+  'a charge that a person called declined, voided': [[], [], bug, []],
   'a tombstone of a charge': [bug, bug, bug, bug],
 };
 
@@ -215,6 +224,18 @@ describe('the payment decider, where the money is authorised first', () => {
           else expect(decide()).toEqual(expected);
         });
       }
+
+  it('hears of a charge that a person had called declined, also after its void', () => {
+    const history = fold(histories['a charge that a person called declined, voided']);
+    const answer: PaymentCommand = {
+      type: 'ChargeAnswered',
+      intent: { commandId: pay, ...money },
+      answer: { accepted: true, chargeId: 'ch' },
+    };
+    const [heard, ...more] = payment.decide(answer, history);
+    expect([heard, more]).toEqual([late(charged), []]);
+    expect(payment.decide(answer, payment.evolve(history, heard!))).toEqual([]);
+  });
 
   it('takes as much as it is told to, of what was authorised', () => {
     const part = { ...commands.CapturePayment, data: { amount: 300, currency: 'GBP' } };
@@ -345,6 +366,7 @@ describe('a person resolves', () => {
     expect(resolve('a payment authorised', letGo, 'PaymentVoided')).toEqual([personVoided]);
     expect(resolve('no payment', letGo, 'PaymentVoided')).toEqual([personTombstone]);
     expect(resolve('an authorisation declined', letGo, 'PaymentVoided')).toEqual([personTombstone]);
+    expect(resolve('a charge declined', letGo, 'PaymentVoided')).toEqual([personTombstone]);
   });
 
   it('the open authorisation first and then its void, in one decision', () => {

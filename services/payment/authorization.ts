@@ -49,6 +49,7 @@ export const voidPayment = (
   const commandId = command.id;
   switch (state.status) {
     case 'none':
+    case 'failed':
     case 'unauthorized':
       return [{ type: 'PaymentVoided', data: { commandId, nothing: true } }];
     case 'authorized': {
@@ -60,11 +61,11 @@ export const voidPayment = (
     case 'voiding':
     case 'voided':
       return [];
-    case 'processed':
-    case 'failed':
+    case 'processed': // Charged at once: its saga hears that, too, and asks for a refund instead.
     case 'refunding':
     case 'refunded':
-    case 'capturing':
+      return [];
+    case 'capturing': // Past the pivot.
     case 'captured':
       throw wrongWay(command, state);
     default:
@@ -147,7 +148,8 @@ export const evolveAuthorization = (state: Payment, event: AuthorizationEvent): 
     case 'PaymentVoided': {
       const { nothing, by, late } = event.data;
       if (late) return 'voidedBy' in state ? { ...state, voidedBy: 'late' } : state;
-      return { status: 'voided', nothing, authorizedBy, voidedBy: by ?? 'provider' };
+      const charged = 'chargeBy' in state ? { chargeBy: state.chargeBy } : {};
+      return { status: 'voided', nothing, authorizedBy, voidedBy: by ?? 'provider', ...charged };
     }
     default:
       return assertNever(event);

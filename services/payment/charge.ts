@@ -92,7 +92,7 @@ export const evolveCharge = (state: Payment, event: ChargeEvent): Payment => {
     case 'PaymentRefunded': {
       const { nothing, by, late } = event.data;
       if (late) return 'refundBy' in state ? { ...state, refundBy: 'late' } : state;
-      const chargeBy = 'chargeBy' in state ? state.chargeBy : 'provider';
+      const { chargeBy = 'provider' } = 'chargeBy' in state ? state : {};
       return { status: 'refunded', nothing, chargeBy, refundBy: by ?? 'provider' };
     }
     default:

@@ -70,6 +70,8 @@ type Authorizing =
       readonly nothing: boolean;
       readonly authorizedBy: SettledBy;
       readonly voidedBy: SettledBy;
+      /** Where there had been a charge, and it had failed. */
+      readonly chargeBy?: SettledBy | undefined;
     };
 
 /** The payment of one order, whichever way its saga goes. */

@@ -61,6 +61,7 @@ export const resolveVoid = (resolution: ResolvePayment, state: Payment): readonl
   const { commandId, openOutcome } = resolution;
   switch (state.status) {
     case 'none':
+    case 'failed':
     case 'unauthorized':
       return openOutcome === 'PaymentAuthorized' ? [] : [voided(resolution, true)];
     case 'authorizing': {
@@ -79,7 +80,6 @@ export const resolveVoid = (resolution: ResolvePayment, state: Payment): readonl
       return openOutcome === 'AuthorizationFailed' ? [] : [voided(resolution, false)];
     case 'started':
     case 'processed':
-    case 'failed':
     case 'refunding':
     case 'refunded':
     case 'capturing':

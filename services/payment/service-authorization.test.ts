@@ -252,6 +252,12 @@ describe('a void', () => {
     expect([await types(), books('voids')]).toEqual([capturedAll, []]);
   });
 
+  it('of money that was charged at once is left to the refund that its saga asks for', async () => {
+    await heard(processPayment, voidPayment);
+    expect(await types()).toEqual(['PaymentStarted', 'PaymentProcessed']);
+    expect(books('voids')).toEqual([]);
+  });
+
   for (const when of ['before it reaches the provider', 'after the provider has answered'] as const)
     it(`takes back an authorisation whose call is still out ${when}; its answer changes nothing`, async () => {
       const held = gate();
