@@ -2,8 +2,12 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import type { OrderId } from '@recourse/contracts/ids';
+import { orderStream } from '@recourse/contracts/streams';
+import { stamp } from '@recourse/infra/event-id';
+import { type EventLog, noStream, type RecordedEvent } from '@recourse/infra/ports/event-log';
 import { newerLog } from '../../test/faulty-logs.ts';
-import { openShop, until, usualOrder } from '../../test/shop.ts';
+import { openShop, type Shop, until, usualOrder } from '../../test/shop.ts';
 import { type Running, startModule } from './testing/run-recourse.ts';
 
 // A test runs a process, and the machine may be busy.
@@ -50,6 +54,45 @@ describe('a record of a version that this build does not know, met while running
       ({ state }) => state === 'completed',
     );
     await newer.end();
+  });
+
+  it('is, too, a step of a machine that this build does not know, and a wish for one: no dead letter', async () => {
+    const newerMachine = (record: RecordedEvent): RecordedEvent =>
+      record.type === 'SagaAdvanced'
+        ? { ...record, data: { ...record.data, machine: { name: 'order-saga', version: 99 } } }
+        : record;
+    const cases: [(log: EventLog) => EventLog, (shop: Shop, orderId: string) => Promise<unknown>][] = [
+      [
+        (log) => ({
+          ...log,
+          follow: (after, batchMax, onRecords) =>
+            log.follow(after, batchMax, (records) => onRecords(records.map(newerMachine))),
+        }),
+        async () => {},
+      ],
+      [
+        (log) => log,
+        ({ recourse }, orderId) => {
+          const data = { from: 1, to: 99, atRevision: 0 };
+          const wish = stamp([{ type: 'SagaMigrationRequested', data }], orderId, orderId);
+          return recourse.log.append(orderStream('saga-input', orderId as OrderId), noStream, wish);
+        },
+      ],
+    ];
+    for (const [wrapLog, happens] of cases) {
+      const fatal: Error[] = [];
+      const shop = await openShop({ overrides: { wrapLog, onFatal: (error) => fatal.push(error) } });
+      await happens(shop, await shop.place());
+      await until(async () => fatal.length, Boolean);
+      expect(fatal.map(({ name }) => name)).toEqual(['UnknownVersionError']);
+      const ready = await shop.get('/health/ready');
+      expect([ready.status, ready.body.detail]).toEqual([
+        503,
+        expect.stringContaining('order-saga version 99 is not known to this Recourse, which knows 1 and 2'),
+      ]);
+      expect((await shop.get('/dead-letters')).body.items).toEqual([]);
+      await shop.end();
+    }
   });
 
   it('ends the process with exit code 1, after it has said why', async () => {
