@@ -20,30 +20,43 @@ type Row = [
 
 type Type = { readonly id: number; readonly name: string; readonly version: number };
 
-/** Names of owners kept in memory, at least; at most twice as many. */
-const ownersCachedMax = 4_096;
+/** Names of owners are read so many at once: those who come one after the other stand beside each other. */
+const ownersReadAtOnce = 256;
+/** So many of such blocks are kept in memory, at least; at most twice as many. */
+const ownerBlocksMax = 16;
+
+/** One for each set of types that is wanted: of all, and of what is being rebuilt. */
+const statementsMax = 8;
 
 const foldedColumns = 'position, stream, revision, type, time, correlation, data';
 
 /** Looks names up by number, and keeps those last used. */
 const ownerNames = (db: DatabaseSync) => {
-  const select = db.prepare('SELECT name FROM owners WHERE id = ?');
-  let young = new Map<number, string>();
-  let old = new Map<number, string>();
-  return (id: number): string => {
-    const known = young.get(id);
-    if (known !== undefined) return known;
-    let name = old.get(id);
-    if (name === undefined) {
-      const found = select.get(id) as { name: Packed } | undefined;
-      if (found === undefined) throw new Error(`the log is damaged: owner ${id} is missing`);
-      name = unpack(found.name);
-    }
-    if (young.size >= ownersCachedMax) {
+  const select = db.prepare('SELECT id, name FROM owners WHERE id BETWEEN ? AND ?');
+  let young = new Map<number, Map<number, string>>();
+  let old = new Map<number, Map<number, string>>();
+
+  const readBlock = (block: number) => {
+    const first = block * ownersReadAtOnce;
+    const rows = select.all(first, first + ownersReadAtOnce - 1) as { id: number; name: Packed }[];
+    return new Map(rows.map(({ id, name }) => [id, unpack(name)]));
+  };
+
+  const keep = (block: number, names: Map<number, string>) => {
+    if (young.size >= ownerBlocksMax) {
       old = young;
       young = new Map();
     }
-    young.set(id, name);
+    young.set(block, names);
+    return names;
+  };
+
+  return (id: number): string => {
+    const block = Math.floor(id / ownersReadAtOnce);
+    const known = young.get(block) ?? keep(block, old.get(block) ?? readBlock(block));
+    // The last block goes on growing.
+    const name = known.get(id) ?? keep(block, readBlock(block)).get(id);
+    if (name === undefined) throw new Error(`the log is damaged: owner ${id} is missing`);
     return name;
   };
 };
@@ -82,7 +95,7 @@ export const openSqliteLogReader = (path: string): LogSource => {
   const idRow = db.prepare('SELECT id FROM records WHERE position = ?');
   const timeRow = db.prepare('SELECT time FROM records WHERE position <= ? ORDER BY position DESC LIMIT 1');
   const categories = new Map<number, string>();
-  let rows: { readonly numbers: string; readonly statement: StatementSync } | undefined;
+  const statements = new Map<string, StatementSync>();
 
   const categoryOf = (id: number): string => {
     if (!categories.has(id))
@@ -93,12 +106,14 @@ export const openSqliteLogReader = (path: string): LogSource => {
 
   const rowsOf = (wanted: ReadonlySet<string>): StatementSync => {
     const numbers = types.numbersOf(wanted).join();
-    if (rows?.numbers === numbers) return rows.statement;
+    const known = statements.get(numbers);
+    if (known !== undefined) return known;
     const statement = db.prepare(
       `SELECT ${foldedColumns} FROM records WHERE position > ? AND position <= ? AND type IN (${numbers}) ORDER BY position`,
     );
     statement.setReturnArrays(true);
-    rows = { numbers, statement };
+    if (statements.size >= statementsMax) statements.clear();
+    statements.set(numbers, statement);
     return statement;
   };
 

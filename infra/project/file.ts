@@ -32,7 +32,7 @@ export type Purpose = 'serving' | 'building' | 'scratch';
 
 /** Pages (4 KiB) in the write-ahead log before they are moved: few, large moves disturb the event log least. */
 const walPagesMax = 4_000;
-const cacheKiBMax = 4_096;
+const cacheKiBMax = 2_048;
 /** Nobody else writes the file: a lock on it is a fault, and waits for nothing good. */
 const busyMsMax = 1_000;
 

@@ -47,7 +47,7 @@ export const rebuildsOf = (
     const busy = open().filter(({ slot }) => asked.includes(slot));
     if (busy.length > 0) {
       const which = busy.map(({ slot }) => slot.projection.name).join(', ');
-      throw new RebuildRefusedError('rebuild-running', `${which}: a rebuild is running already`);
+      throw new RebuildRefusedError('rebuild-running', `a rebuild of ${which} is running already`);
     }
     const needed = bytesNeeded(asked.reduce((sum, slot) => sum + slot.bytes(), 0));
     const free = freeBytes(folder);

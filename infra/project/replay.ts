@@ -1,10 +1,11 @@
-import { openProjectionFile, type ProjectionFile } from './file.ts';
+import { openProjectionFile, type Place, type ProjectionFile } from './file.ts';
 import { errorOf, foldRecords } from './fold-records.ts';
 import type { FoldingError, Projection } from './projection.ts';
 import type { LogSource } from './source.ts';
 
-/** The most records that are read and folded at a time. */
-const batchRecordsMax = 10_000;
+/** The most records that are read at a time, and those in one transaction. */
+const stretchRecordsMax = 1_000;
+const commitRecordsMax = 10_000;
 
 /** What a replay has made: a file for each projection, by name. */
 export type Replayed = {
@@ -58,18 +59,25 @@ export const replayInto = (
   try {
     for (const it of projections) files[it.name] = openScratchFile(folder, it);
     const wanted = new Set(projections.flatMap(({ fold }) => Object.keys(fold)));
-    for (let after = 0; after < upTo; ) {
-      const stretch = source.read(after, Math.min(batchRecordsMax, upTo - after), wanted);
+    let place: Place = { position: 0, id: '' };
+    let committed = 0;
+    const commit = () => {
+      for (const file of Object.values(files)) file.commit(place);
+      committed = place.position;
+      onProgress?.(committed);
+    };
+    while (place.position < upTo) {
+      const after = place.position;
+      const stretch = source.read(after, Math.min(stretchRecordsMax, upTo - after), wanted);
       if (stretch === undefined) break;
       for (const it of projections) {
-        const file = files[it.name]!;
-        const failed = foldRecords(it, file.tables, stretch.records, after);
+        const failed = foldRecords(it, files[it.name]!.tables, stretch.records, after);
         if (failed !== undefined) throw new FoldError(it.name, errorOf(failed), failed.thrown);
-        file.commit(stretch.place);
       }
-      after = stretch.place.position;
-      onProgress?.(after);
+      place = stretch.place;
+      if (place.position - committed >= commitRecordsMax) commit();
     }
+    if (place.position > committed) commit();
     return { files, close };
   } catch (error) {
     close();

@@ -5,7 +5,7 @@ type Row = Readonly<Record<string, unknown>>;
 type Entry = { row: Row; stored: Row | undefined; changed: boolean };
 
 /** How many rows of a table stay in memory, at least; at most twice as many and one batch. */
-const rowsCachedMax = 2_048;
+const rowsCachedMax = 1_024;
 
 const hotSql = ([column, value]: NonNullable<TableSpec['hot']>): string =>
   typeof value === 'string' ? `${column} = '${value.replaceAll("'", "''")}'` : `${column} is ${value}`;
@@ -59,7 +59,8 @@ const rowWriter = (db: DatabaseSync, name: string, spec: TableSpec) => {
   return (row: Row, stored: Row | undefined): void => {
     if (stored === undefined) {
       for (let index = 0; index < columns.length; index += 1) values[index] = value(row, index);
-      insert.run(...values);
+      // `get` instead of `run`: there is no result to build, which `run` would do for each row.
+      insert.get(...values);
       return;
     }
     const changed: number[] = [];
@@ -68,7 +69,7 @@ const rowWriter = (db: DatabaseSync, name: string, spec: TableSpec) => {
     if (changed.length === 0) return;
     const { statement, indexes } = updateOf(changed);
     const at = place.map((column) => row[column] as SQLInputValue);
-    statement.run(...indexes.map((index) => value(row, index)), ...at);
+    statement.get(...indexes.map((index) => value(row, index)), ...at);
   };
 };
 

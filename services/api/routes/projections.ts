@@ -34,7 +34,7 @@ export const projectionRoutes = ({ log, readModels, limits, logger }: Context): 
 
   return [
     { ...documented.list, serve: async (_req, res) => sendJson(res, 200, await all()) },
-    { ...documented.show, serve: async (req, res) => sendJson(res, 200, await one(req.params.name)) },
+    // Before what takes any name.
     {
       ...documented.rebuildAll,
       serve: async (req, res) => {
@@ -42,6 +42,7 @@ export const projectionRoutes = ({ log, readModels, limits, logger }: Context): 
         sendJson(res, 202, await all(), { Location: '/projections' });
       },
     },
+    { ...documented.show, serve: async (req, res) => sendJson(res, 200, await one(req.params.name)) },
     {
       ...documented.rebuild,
       serve: async (req, res) => {
