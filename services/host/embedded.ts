@@ -24,7 +24,9 @@ import type { Carrier } from '@recourse/shipping/carrier';
 import { openSimulatedCarrier } from '@recourse/shipping/simulated-carrier';
 import type { Config } from './config.ts';
 import { putInDemoCatalogue } from './demo-catalogue.ts';
+import { refuseImported } from './imported.ts';
 import { listen, urlOf } from './listen.ts';
+import { checkMachines } from './machines/check.ts';
 import { type Closing, closeAll, newOrdersOf, openApi, participantsOf } from './parts.ts';
 
 /** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
@@ -87,6 +89,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     overrides.onFatal?.(error);
   };
 
+  refuseImported(dataDir);
   const held = holdFolder(dataDir, { host: config.host, port: config.port }, clock);
   closing.push(() => held.release());
   const http = await listen(config, clock);
@@ -107,6 +110,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   closing.push(() => sqliteLog.close());
   const log = overrides.wrapLog?.(sqliteLog) ?? sqliteLog;
   const isNew = sqliteLog.headNow() === 0;
+  await checkMachines({ dataDir, log, logger });
 
   const gateway = openSimulatedGateway({
     path: inData('simulated', 'gateway.db'),
@@ -152,13 +156,13 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     onFatal: stopForGood,
   });
   closing.push(() => broker.close());
+  // After all that may refuse to start on this log: a refused start changes nothing.
+  if (config.demoStock) await putInDemoCatalogue(log, inventory);
   const readModels = await openReadModels({
     dataDir,
     logPath: inData('log.db'),
     log,
     clock,
-  // After all that may refuse to start on this log: a refused start changes nothing.
-  if (config.demoStock) await putInDemoCatalogue(log, inventory);
     logger,
     deadlineMs: config.orderDeadlineMs,
     deadLetterKeys: async () =>
