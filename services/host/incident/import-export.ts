@@ -29,7 +29,10 @@ export const importExport = async (file: string, folder: string): Promise<Import
   refuseData(dataDir);
   if (!existsSync(file))
     throw new StartError('export-missing', `${file} does not exist. Nothing was changed.`);
-  const { header, records } = readExport(await readFile(file, 'utf8'), file);
+  const text = await readFile(file, 'utf8').catch((error: Error) => {
+    throw new StartError('not-an-export', `${file} cannot be read: ${error.message}. Nothing was changed.`);
+  });
+  const { header, records } = readExport(text, file);
   const own = records.filter(({ forReading }) => forReading !== true);
   const beside = `${dataDir}.importing`;
   await mkdir(dirname(dataDir), { recursive: true });

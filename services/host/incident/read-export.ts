@@ -23,7 +23,7 @@ export const readExport = (text: string, name: string): Exported => {
   const end = lines.pop();
   const trailer = ExportTrailer.safeParse(json(lines.pop()));
   if (end !== '' || !trailer.success || lines.length - 1 < header.records)
-    throw truncated(name, header, lines);
+    throw truncated(name, header, text);
   const before = `${lines.join('\n')}\n`;
   const sum = createHash('sha256').update(before).digest('hex');
   if (sum !== trailer.data.sha256) throw edited(name, 'its checksum is another one');
@@ -87,11 +87,13 @@ const refuseUnsound = (records: readonly ExportRecord[], { orderId }: ExportHead
   }
 };
 
-const truncated = (name: string, { records }: ExportHeader, lines: readonly string[]) =>
-  new StartError(
+const truncated = (name: string, { records }: ExportHeader, text: string) => {
+  const whole = text.split('\n').length - 2;
+  return new StartError(
     'export-truncated',
-    `${name} ends too early: of ${records} records and a last line it holds ${Math.max(0, lines.length - 1)} whole lines. Copy or export it again. Nothing was changed.`,
+    `${name} ends too early: of ${records} records and a last line it holds ${whole} whole lines. Copy or export it again. Nothing was changed.`,
   );
+};
 
 const edited = (name: string, why: string) =>
   new StartError(
