@@ -3,9 +3,24 @@ import { openShop, type Shop, until, usualOrder } from '../shop.ts';
 
 /** Orders on version 2 of the saga: the money is authorised first, captured once the parcel is gone. */
 
+/** A token with which the provider is not reached before `reachable` is set, however often it is asked. */
+const unreached = 'tok_accepted:unreached';
+let reachable = false;
+
 let shop: Shop;
 beforeAll(async () => {
-  shop = await openShop({ flags: { sagaVersion: '2' } });
+  shop = await openShop({
+    flags: { sagaVersion: '2' },
+    overrides: {
+      wrapGateway: (gateway) => ({
+        ...gateway,
+        authorize: async (request) => {
+          if (request.paymentToken === unreached && !reachable) throw new Error('not reached');
+          return gateway.authorize(request);
+        },
+      }),
+    },
+  });
 });
 afterAll(async () => {
   await shop.end();
@@ -96,11 +111,17 @@ describe('an order', () => {
   });
 
   it('is taken back when the authorisation stays unknown: the void learns the outcome first', async () => {
-    const order = await shop.placeAndWait({ paymentToken: 'tok_down_6' });
-    expect(order).toMatchObject({ state: 'cancelled', because: 'payment-unknown', payment: 'voided' });
-    const told = await shop.told(order.orderId);
-    expect(told.filter((type) => type === '→ AuthorizePayment')).toHaveLength(6);
-    expect(told.slice(told.indexOf('→ VoidPayment'))).toEqual([
+    const orderId = await shop.place({ paymentToken: unreached });
+    await inState(orderId, 'voiding');
+    reachable = true;
+    expect(await ended(orderId)).toMatchObject({
+      state: 'cancelled',
+      because: 'payment-unknown',
+      payment: 'voided',
+    });
+    const told = await shop.told(orderId);
+    expect(told.filter((type) => type === '→ AuthorizePayment').length).toBeGreaterThanOrEqual(6);
+    expect([...new Set(told.slice(told.indexOf('→ VoidPayment')))]).toEqual([
       '→ VoidPayment',
       'PaymentAuthorized',
       'VoidStarted',

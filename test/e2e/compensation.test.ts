@@ -1,9 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openShop, type Shop, until } from '../shop.ts';
 
+/** A token with which the provider is not reached before `reachable` is set, however often it is asked. */
+const unreached = 'tok_accepted:unreached';
+let reachable = false;
+
 let shop: Shop;
 beforeAll(async () => {
-  shop = await openShop();
+  shop = await openShop({
+    overrides: {
+      wrapGateway: (gateway) => ({
+        ...gateway,
+        charge: async (request) => {
+          if (request.paymentToken === unreached && !reachable) throw new Error('not reached');
+          return gateway.charge(request);
+        },
+      }),
+    },
+  });
 });
 afterAll(async () => {
   await shop.end();
@@ -123,11 +137,17 @@ describe('an order', () => {
   });
 
   it('is taken back when the payment stays unknown: the undo learns the outcome, then refunds it', async () => {
-    const order = await shop.placeAndWait({ paymentToken: 'tok_down_6' });
-    expect(order).toMatchObject({ state: 'cancelled', because: 'payment-unknown', payment: 'refunded' });
-    const told = await shop.told(order.orderId);
-    expect(told.filter((type) => type === '→ ProcessPayment')).toHaveLength(6);
-    expect(told.slice(told.indexOf('→ RefundPayment'))).toEqual([
+    const orderId = await shop.place({ paymentToken: unreached });
+    await inState(orderId, 'refunding');
+    reachable = true;
+    expect(await ended(orderId)).toMatchObject({
+      state: 'cancelled',
+      because: 'payment-unknown',
+      payment: 'refunded',
+    });
+    const told = await shop.told(orderId);
+    expect(told.filter((type) => type === '→ ProcessPayment').length).toBeGreaterThanOrEqual(6);
+    expect([...new Set(told.slice(told.indexOf('→ RefundPayment')))]).toEqual([
       '→ RefundPayment',
       'PaymentProcessed',
       'RefundStarted',
