@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { presentTypes } from '@recourse/contracts/compatibility-schemas';
+import { verdict } from '@recourse/contracts/compatibility-verdict';
 import { registered } from '@recourse/contracts/registry';
 import { upcast, upcasters } from '@recourse/contracts/upcasters';
 import { checksum } from '@recourse/infra/log/checksum';
@@ -13,6 +15,10 @@ const checking = (name: string) =>
   z.fromJSONSchema(
     JSON.parse(JSON.stringify(schemas.get(name)), (key, value) => (key === 'pattern' ? undefined : value)),
   );
+
+it('nothing has changed in a way that old data does not fit (npm run contracts)', () => {
+  expect(verdict(presentTypes(), goldenFiles())).toEqual([]);
+});
 
 describe('golden records: a real one of every version that ever existed', () => {
   for (const [name, record] of records) {
