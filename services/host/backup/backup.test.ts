@@ -1,6 +1,7 @@
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { BackupManifest, backupDatabases } from '@recourse/contracts/backup';
 import { sealed } from '@recourse/infra/backup/seal';
@@ -86,7 +87,10 @@ describe('recourse backup and restore', () => {
       stderr: `From the data folder ${restored} (no server runs there).\n`,
     });
     expect(JSON.parse(again.stdout)).toMatchObject({ position: manifest.position });
-    await restoreBackup({ file: fromFolder, dataDir: join(parent, 'restored-again') });
+    // Compressed by whoever keeps it, it is read as well.
+    const compressed = `${fromFolder}.gz`;
+    await writeFile(compressed, gzipSync(await readFile(fromFolder)));
+    await restoreBackup({ file: compressed, dataDir: join(parent, 'restored-again') });
 
     for (const dataDir of [restored, join(parent, 'restored-again')]) {
       const it = await open(dataDir);
