@@ -3,7 +3,8 @@ import type { CancelPreview, SagaState as SagaStateName } from '@recourse/contra
 import type { OrderId } from '@recourse/contracts/ids';
 import type { SagaEvent } from './chart-parts.ts';
 import { commandOf, knownVersion, type SagaVersion } from './machines.ts';
-import { type SagaState, transition } from './step.ts';
+import type { SagaState } from './step.ts';
+import { transition } from './transition.ts';
 
 /** Where an order stands, as far as cancelling it hangs on that. */
 export type Cancelling = {

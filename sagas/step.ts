@@ -4,9 +4,9 @@ import type { CommandId, EventId, TimerId } from '@recourse/contracts/ids';
 import { registered } from '@recourse/contracts/registry';
 import type { OrderCategory } from '@recourse/contracts/streams';
 import { commandId, timerId } from '@recourse/infra/event-id';
-import { type AnyActorScope, createActor } from 'xstate';
-import { type SagaAction, type SagaEvent, undoAsksFlagged, withFlag } from './chart-parts.ts';
+import { type SagaEvent, undoAsksFlagged, withFlag } from './chart-parts.ts';
 import { machines, type SagaVersion, sagaVersions } from './machines.ts';
+import { transition } from './transition.ts';
 
 /** What the saga knows of its order, from OrderCreated; the state does not repeat it. */
 export type OrderFacts = EventData['OrderCreated'];
@@ -33,43 +33,6 @@ export type SagaTimes = { readonly askDelaysMs: readonly number[]; readonly dead
 
 /** A saga before its first step. */
 export const accepted: SagaState = { value: 'accepted', status: 'active', context: { sequence: {} } };
-
-/** One inert scope for all transitions: making one for each costs nine times the transition itself (xstate #5331). */
-const executed: SagaAction[] = [];
-const scope = (() => {
-  const self = createActor(machines[1]);
-  const nothing = () => {};
-  const inert = {
-    self,
-    id: '',
-    sessionId: '',
-    logger: nothing,
-    defer: nothing,
-    emit: nothing,
-    stopChild: nothing,
-  };
-  const actionExecutor = (action: unknown) => void executed.push(action as SagaAction);
-  return { ...inert, system: self.system, actionExecutor } as unknown as AnyActorScope;
-})();
-
-/** Hears one event in the chart: the next state's name, status and context, and the actions, or nothing if ignored. */
-export const transition = (state: SagaState, event: SagaEvent, version: SagaVersion) => {
-  executed.length = 0;
-  const machine: (typeof machines)[1] = machines[version] as never;
-  const before = machine.resolveState({
-    value: state.value as never,
-    context: state.context,
-    status: state.status,
-  });
-  const after = machine.transition(before, event, scope as never);
-  if (after === before && executed.length === 0) return undefined;
-  return {
-    value: after.value as string,
-    status: after.status === 'done' ? ('done' as const) : ('active' as const),
-    context: after.context,
-    actions: executed.slice(),
-  };
-};
 
 /**
  * Hears one input: the whole of what follows from it, or `undefined` where it is not newer than what was heard from
