@@ -1,10 +1,11 @@
-import type { CommandData, CommandName } from '@recourse/contracts/commands';
+import type { CommandName } from '@recourse/contracts/commands';
 import type { EventData, SagaContext, TimerSet } from '@recourse/contracts/events';
 import type { CommandId, EventId, TimerId } from '@recourse/contracts/ids';
 import { registered } from '@recourse/contracts/registry';
 import type { OrderCategory } from '@recourse/contracts/streams';
 import { commandId, timerId } from '@recourse/infra/event-id';
 import { type SagaEvent, undoAsksFlagged, withFlag } from './chart-parts.ts';
+import { dataOf } from './command-data.ts';
 import { machines, type SagaVersion, sagaVersions } from './machines.ts';
 import { transition } from './transition.ts';
 
@@ -195,31 +196,3 @@ const flaggedLate = (state: SagaState): SagaState => ({
   ...state,
   context: { ...state.context, flags: withFlag(state.context.flags, 'late-answer') },
 });
-
-/** The data of a command, from the order and, for CancelOrder, the reason. */
-const dataOf = (type: CommandName, facts: OrderFacts, context: SagaContext): CommandData[CommandName] => {
-  switch (type) {
-    case 'ProcessPayment':
-    case 'AuthorizePayment':
-      return { amount: facts.total, currency: facts.currency, paymentToken: facts.paymentToken };
-    case 'CapturePayment':
-      return { amount: facts.total, currency: facts.currency };
-    case 'RefundPayment':
-      return { currency: facts.currency };
-    case 'ReserveInventory':
-      return { lines: summed(facts.lines) };
-    case 'ShipOrder':
-      return { country: facts.country };
-    case 'CancelOrder':
-      return { because: context.because! };
-    default:
-      return {};
-  }
-};
-
-/** One take a SKU: the lines of one SKU are summed, in the order in which the SKUs first stand. */
-const summed = (lines: OrderFacts['lines']): CommandData['ReserveInventory']['lines'] => {
-  const quantities = new Map<OrderFacts['lines'][number]['sku'], number>();
-  for (const { sku, quantity } of lines) quantities.set(sku, (quantities.get(sku) ?? 0) + quantity);
-  return [...quantities].map(([sku, quantity]) => ({ sku, quantity }));
-};
