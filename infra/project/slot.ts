@@ -78,6 +78,7 @@ export const openSlot = (folder: string, projection: Projection, source: LogSour
   if (JSON.stringify(found) !== JSON.stringify(pointer)) writePointer(folder, name, pointer);
   removeStrays(folder, name, pointer);
   let rebuild = pointer.rebuild && prepare(pointer.rebuild);
+  rebuild?.begin();
 
   const point = (next: Pointer) => {
     writePointer(folder, name, next);

@@ -10,6 +10,7 @@ import { ledgerCommand } from './commands/ledger.ts';
 import { loadCommand } from './commands/load.ts';
 import { examples } from './commands/options.ts';
 import { orderCommand } from './commands/order.ts';
+import { projectionsCommand } from './commands/projections.ts';
 import { queryCommand } from './commands/query.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { startCommand } from './commands/start.ts';
@@ -52,6 +53,7 @@ const program = (environment: Environment): Command => {
     importCommand,
     ledgerCommand,
     verifyCommand,
+    projectionsCommand,
     queryCommand,
     backupCommand,
     restoreCommand,
