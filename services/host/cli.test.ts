@@ -23,7 +23,7 @@ const id = '019a5b1c-0d2e-7a10-8f00-5a1c2b3d4e5f';
 
 describe('the command line', () => {
   it('shows for every command what it does, with examples', async () => {
-    const commands = ['start', 'demo', 'order', 'watch', 'history', 'ledger', 'load', 'config'];
+    const commands = ['start', 'demo', 'order', 'watch', 'history', 'ledger', 'query', 'load', 'config'];
     const helps = await Promise.all(commands.map((command) => runRecourse([command, '--help'])));
     for (const [i, help] of helps.entries()) {
       expect(help).toMatchObject({ code: 0, stderr: '' });
