@@ -2,7 +2,9 @@
  * What a check can find. `damage`: the log is not what was written. `drift`: something that follows from the log does
  * not agree with it. `unchecked`: this could not be judged. `note`: as it may be, and worth knowing.
  */
-export type FindingKind = 'damage' | 'drift' | 'unchecked' | 'note';
+export const findingKinds = ['damage', 'drift', 'unchecked', 'note'] as const;
+/** See `findingKinds`. */
+export type FindingKind = (typeof findingKinds)[number];
 
 /** One thing found. */
 export type Finding = {

@@ -154,6 +154,3 @@ const rawRecord = (
   crc,
   before,
 });
-
-/** Reads rows, as `rawRows` makes it. */
-export type RawRowReader = ReturnType<typeof rawRows>;

@@ -16,7 +16,7 @@ const looking = (findings: FindingList, table: string, look: () => void): void =
   }
 };
 
-/** SQLite's own look at the file: pages, the order of rows, and that each index has what its table has. */
+/** Pages, the order of rows, and that each index has what its table has. */
 export const checkStructure = (db: DatabaseSync, findings: FindingList): void => {
   const say = (line: string) =>
     findings.add('damage', 'file-structure', 'log.db', `SQLite finds in log.db: ${line}`);

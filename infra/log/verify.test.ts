@@ -6,7 +6,7 @@ import { noStream } from '../ports/event-log.ts';
 import { recordBytes } from './testing/record-bytes.ts';
 import { rewriteRecord } from './testing/rewrite.ts';
 import { temporaryLogs } from './testing/temporary.ts';
-import { headToVerify, verifyLog } from './verify.ts';
+import { headToVerify, verifyLog, verifyStructure } from './verify.ts';
 import { findingList } from './verify-findings.ts';
 
 const template = temporaryLogs();
@@ -31,6 +31,7 @@ afterAll(template.clean);
 const verified = (path: string) => {
   const findings = findingList();
   const told: number[] = [];
+  verifyStructure(path, findings);
   const looked = verifyLog(path, headToVerify(path), findings, () => ({
     hears: () => true,
     onRecord: ({ position }) => told.push(position),

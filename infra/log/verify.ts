@@ -51,6 +51,19 @@ export const headToVerify = (path: string): number => {
 };
 
 /**
+ * SQLite's own look at the file, which says where pages and indexes are not what they were: beside `verifyLog`, which
+ * finds what that means for the records. For a thread of its own, too.
+ */
+export const verifyStructure = (path: string, findings: FindingList): void => {
+  const db = openDatabaseToRead(path);
+  try {
+    checkStructure(db, findings);
+  } finally {
+    db.close();
+  }
+};
+
+/**
  * Checks the log up to a position, beside its writer or where there is none: each record against its checksum, gaps,
  * every stream's revisions, times, and the tables that stand beside the records. Runs to its end before it returns:
  * for a thread of its own. Memory does not grow with the log. Throws where the file cannot be read for now.
@@ -63,7 +76,6 @@ export const verifyLog = (
 ): LogLooked => {
   const db = openDatabaseToRead(path);
   try {
-    checkStructure(db, findings);
     const names = namesOf(db, findings);
     const heard = listen(historyReader(db, names));
     const lost = losses(findings);

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { UnknownVersionError } from '@recourse/infra/errors';
+import { verifyStructure } from '@recourse/infra/log/verify';
 import { findingList, textOf } from '@recourse/infra/log/verify-findings';
 import type { Projection } from '@recourse/infra/project/projection';
 import { FoldError } from '@recourse/infra/project/replay';
@@ -10,10 +11,13 @@ import { checkModels } from './models.ts';
 import type { CheckResult, FromVerifier, VerifySetup } from './protocol.ts';
 import { type Refold, refoldInto } from './refold.ts';
 
-/** The thread that folds the log anew, and compares the read models and the books with what comes of it. */
+/**
+ * The thread that folds the log anew, and compares the read models and the books with what comes of it. It has more
+ * time than the other one, so SQLite's own look at the log is here, too.
+ */
 const run = async (): Promise<readonly CheckResult[]> => {
   const { logPath, models: folder, scratch, books, head } = workerData as VerifySetup;
-  const found = { models: findingList(), ledger: findingList() };
+  const found = { log: findingList(), models: findingList(), ledger: findingList() };
   let models = 0;
   let rows = 0;
   let looked: Record<string, number> = {};
@@ -43,6 +47,7 @@ const run = async (): Promise<readonly CheckResult[]> => {
     }
   };
 
+  verifyStructure(logPath, found.log);
   const refold = refoldAll(projections);
   if (refold !== undefined) {
     models = refold.projections.length;
@@ -52,6 +57,7 @@ const run = async (): Promise<readonly CheckResult[]> => {
     refold.close();
   }
   return [
+    { name: 'log', looked: {}, counts: found.log.counts(), findings: found.log.listed() },
     {
       name: 'models',
       looked: { models, rows },

@@ -17,7 +17,7 @@ export type Running = {
 
 /** Each thread's heap: what is open of the log, and a young generation in which most of a batch dies. */
 const oldMegabytesMax = 192;
-const youngMegabytesMax = 48;
+const youngMegabytesMax = 96;
 
 /** A thread of it: where it is, and what it has found in the end. */
 type Pass = { position: number; checks: readonly CheckResult[] | undefined };

@@ -10,7 +10,7 @@ import { bytesFree, bytesNeeded } from '@recourse/infra/project/room';
 import type { Logger } from 'pino';
 import { ProblemError } from '../problem.ts';
 import type { CheckResult, VerifySetup } from './protocol.ts';
-import { verdictOf } from './report.ts';
+import { shownChecks, verdictOf } from './report.ts';
 import { type Running, runVerification } from './run.ts';
 
 /** Verifications of one data folder: one at a time, the last few reports kept. */
@@ -61,7 +61,7 @@ export const openVerifications = ({ dataDir, clock, logger }: VerificationsOptio
     return {
       ...{ verificationId, state: 'done', startedAt: at, endedAt: at, head: formatPosition(0) },
       progress: { events: 0, total: 0, eventsPerSecond: 0, secondsLeft: 0 },
-      ...{ verdict: verdictOf([log]), checks: [{ ...log, findings: [...log.findings] }], error: null },
+      ...{ verdict: verdictOf([log]), checks: shownChecks([log]), error: null },
     };
   };
 
@@ -69,7 +69,10 @@ export const openVerifications = ({ dataDir, clock, logger }: VerificationsOptio
   const refuseWithoutRoom = () => {
     const models = join(dataDir, 'read-models');
     const files = existsSync(models) ? readdirSync(models) : [];
-    const bytes = files.reduce((sum, file) => sum + (statSync(join(models, file), { throwIfNoEntry: false })?.size ?? 0), 0);
+    const bytes = files.reduce(
+      (sum, file) => sum + (statSync(join(models, file), { throwIfNoEntry: false })?.size ?? 0),
+      0,
+    );
     const [free, needed] = [bytesFree(dataDir), bytesNeeded(bytes)];
     if (free < needed)
       throw new ProblemError(
