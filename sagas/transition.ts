@@ -1,7 +1,9 @@
+import type { EventData } from '@recourse/contracts/events';
 import { type AnyActorScope, createActor } from 'xstate';
 import type { SagaAction, SagaEvent } from './chart-parts.ts';
 import { machines, type SagaVersion } from './machines.ts';
-import type { SagaState } from './step.ts';
+
+type SagaState = EventData['SagaAdvanced']['state'];
 
 /** What hearing an event leads to: the next state's name, status and context, and what the chart asks its shell to do. */
 export type Transition = {

@@ -7,7 +7,6 @@ import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Ids } from '@recourse/infra/ports/ids';
 import type { Pace, ProjectionStatus } from '@recourse/infra/project/projection';
-import type { Query, Shown } from '@recourse/infra/project/read';
 import type { Metrics } from '@recourse/infra/telemetry/metrics';
 import type { InventoryService } from '@recourse/inventory/service';
 import type { OrderService } from '@recourse/order/service';
@@ -16,16 +15,16 @@ import type { NewOrders } from '@recourse/sagas/ramp';
 import type { ShippingService } from '@recourse/shipping/service';
 import type { Logger } from 'pino';
 import type { Live } from './live.ts';
-import type { Verifications } from './verify/verifications.ts';
+import type { ReadProjection } from './projections/open-sagas.ts';
 import type { Queries } from './query/queries.ts';
+import type { Verifications } from './verify/verifications.ts';
 
 /** What the API needs of the read models. */
 export type ReadModelsApi = {
   listOrders(query: OrderListQuery): OrderList | Promise<OrderList>;
   listSagas(query: SagaListQuery): SagaList | Promise<SagaList>;
   ledger(): Ledger | Promise<Ledger>;
-  /** Reads any projection, all of it at one position. Throws `UnavailableError` where that cannot be read now. */
-  read<T>(name: string, queries: (query: Query) => T): Shown<T>;
+  readonly read: ReadProjection;
   /** Orders by state, as far as the read model has come. */
   counts(): {
     /** Those that are being cancelled included. */

@@ -1,5 +1,8 @@
 import type { OrderId } from '@recourse/contracts/ids';
-import type { Query } from '@recourse/infra/project/read';
+import type { Query, Shown } from '@recourse/infra/project/read';
+
+/** Reads a projection by its name, all of it at one position. Throws `UnavailableError` where that cannot be read now. */
+export type ReadProjection = <T>(name: string, queries: (query: Query) => T) => Shown<T>;
 
 /** A saga that is open, and the position of its OrderCreated: newer ones have higher ones. */
 export type OpenSaga = { readonly sagaId: OrderId; readonly position: number };
