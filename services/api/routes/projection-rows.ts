@@ -71,5 +71,5 @@ const documented = {
   params: z.object({ name: z.string() }),
   query: RowsQuery,
   responses: { 200: { description: 'A page of rows.', schema: ProjectionRows } },
-  problems: ['invalid-request', 'not-found', 'overloaded', 'unavailable', 'no-space'],
+  problems: ['invalid-request', 'not-found', 'overloaded', 'unavailable', 'no-space', 'stopping'],
 } satisfies Omit<Route, 'serve'>;
