@@ -412,7 +412,7 @@ export const problemCodes = {
   'idempotency-key-reused': { status: 422, title: 'The Idempotency-Key was used for another request' },
   'money-overflow': { status: 400, title: 'The amount is too large' },
   overloaded: { status: 503, title: 'Too many orders are open' },
-  unavailable: { status: 503, title: 'The event log cannot take writes' },
+  unavailable: { status: 503, title: 'That is not available now' },
   starting: { status: 503, title: 'The service is starting' },
   'read-only': { status: 503, title: 'The data folder is open for reading only' },
   'no-space': { status: 507, title: 'The disk has no room for that' },
