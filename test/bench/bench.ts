@@ -7,6 +7,7 @@ import { parseArgs, promisify } from 'node:util';
 import { logBytes, type Server, startServer } from '../server.ts';
 import { benchSkus, type LoadJob, type LoadReport } from './generator.ts';
 import { measureLogLimit } from './log-limit.ts';
+import { measureVerify } from './verify-row.ts';
 
 /**
  * `npm run bench`: what one machine does, server and load generator together. Orders of 3 lines out of 500 SKUs.
@@ -135,6 +136,10 @@ try {
     readyFullMs = server.readyMs;
     say(`ready with ${done} orders behind it: ${readyFullMs.toFixed(0)} ms`);
   }
+  const verify = await measureVerify(server);
+  say(
+    `verify: ${verify.verdict}, ${verify.events} events in ${verify.seconds.toFixed(1)} s, ${verify.eventsPerSecond} events/s, at most ${verify.peakMb.toFixed(0)} MB with the server itself`,
+  );
   await server.stop();
   const best = rows.find(({ clients, takenBackShare }) => clients === 64 && takenBackShare === 0)!;
   say(
@@ -151,6 +156,7 @@ try {
     shareOfLimit,
     rows,
     growth,
+    verify,
     bestOrdersPerSecond: best.ordersPerSecond,
   };
   await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
