@@ -140,20 +140,21 @@ describe('recourse history', () => {
   });
 
   it('says that nothing more happens where it follows an open order and no server runs', async () => {
-    const orderId = await shop.place({ paymentToken: 'tok_slow' });
-    await shop.close();
-    const { dataDir } = shop;
-    const { code, stdout, stderr } = await runRecourse([
-      'history',
-      orderId,
-      '--follow',
-      '--data-dir',
-      dataDir,
-    ]);
-    shop = await openShop({ dataDir });
+    const slow = await openShop({ flags: { slowMs: '60000', callMsMax: '300', askDelaysMs: '60000' } });
+    const completed = (await slow.placeAndWait()).orderId;
+    const open = await slow.place({ paymentToken: 'tok_slow' });
+    await slow.close();
+    const followed = (id: string) => runRecourse(['history', id, '--follow', '--data-dir', slow.dataDir]);
+    const { code, stdout, stderr } = await followed(open);
+    const ended = await followed(completed);
+    await slow.end();
     expect(code).toBe(0);
     expect(stdout).toContain('OrderCreated');
     expect(stderr).toMatch(/No server runs there: nothing more happens until one does\.\n$/);
+    expect(ended).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/^From the data folder [^\n]+\n$/),
+    });
   });
 
   it('says that there is no such order', async () => {

@@ -17,7 +17,9 @@ let open: string;
 beforeAll(async () => {
   parent = await mkdtemp(join(tmpdir(), 'recourse-reach-'));
   stopped = join(parent, 'stopped');
-  const shop = await openShop();
+  // The slow one stays open, however busy the machine is.
+  const flags = { slowMs: '60000', callMsMax: '300', askDelaysMs: '60000' };
+  const shop = await openShop({ flags });
   completed = (await shop.placeAndWait()).orderId;
   open = await shop.place({ paymentToken: 'tok_slow' });
   await shop.close();
@@ -148,7 +150,7 @@ describe('a data folder that is open for reading', () => {
     await close();
     expect(await sums(folder)).toEqual(before);
 
-    const shop = await running({ dataDir: folder });
+    const shop = await running({ dataDir: folder, flags: { askDelaysMs: '60000' } });
     expect((await shop.order(open)).state).toBe('open');
   });
 

@@ -16,7 +16,7 @@ let completed: string;
 beforeEach(async () => {
   dataDir = await mkdtemp(join(parent, 'data-'));
   const before = join(parent, 'log-before.db');
-  const flags = { slowMs: '1500', askDelaysMs: '60000' };
+  const flags = { slowMs: '60000', callMsMax: '300', askDelaysMs: '60000' };
   let shop = await openShop({ dataDir, flags });
   await shop.stockUp({ 'SKU-A': 100, 'SKU-B': 5 });
   completed = (await shop.placeAndWait()).orderId;

@@ -65,7 +65,9 @@ const show = async (client: Client, id: string, { json }: Options) => {
 const follow = async ({ client, running }: Reached, id: string, { json }: Options) => {
   const teller = storyTeller();
   let isFirst = true;
+  let ended = false;
   for await (const events of news(client, id, running)) {
+    ended = events.some(endsSaga);
     if (json) {
       for (const event of events) print(JSON.stringify(event));
       continue;
@@ -74,7 +76,7 @@ const follow = async ({ client, running }: Reached, id: string, { json }: Option
     for (const line of isFirst ? lines : lines.slice(1)) print(line);
     isFirst = false;
   }
-  if (!running) complain('No server runs there: nothing more happens until one does.');
+  if (!running && !ended) complain('No server runs there: nothing more happens until one does.');
 };
 
 /**
