@@ -40,6 +40,19 @@ describe('projections', () => {
     expect(rowsOf('b').position).toBe(300);
   });
 
+  it('that are far behind, as new ones are, hold up none of the others', () => {
+    const records = Array.from({ length: 50_000 }, (_, index) => record(index + 1, 'SagaAdvanced', 'o1'));
+    foldAll([counting('a')], logOf(records, 2_000));
+    records.push(record(50_001, 'OrderCreated', 'o2'));
+    const folding = openFolding(folder, [counting('a'), counting('new')], logOf(records, 2_000));
+    folding.step();
+    expect(folding.status()).toMatchObject([{ position: 50_001 }, { position: 2_000 }]);
+    while (folding.step());
+    expect(folding.status()).toMatchObject([{ position: 50_001 }, { position: 50_001 }]);
+    folding.close();
+    expect([events('a'), events('new')]).toEqual([1, 1]);
+  });
+
   it('write a row that changes many times in a batch as it is in the end', () => {
     foldAll([counting('a')], logOf(orders(14), 1_000));
     expect(rowsOf('a').rows).toEqual(

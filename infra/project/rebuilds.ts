@@ -7,7 +7,7 @@ import type { Slot } from './slot.ts';
 import type { LogSource } from './source.ts';
 
 /** After so many records it is looked again whether the disk has room. */
-const roomLookRecords = 50_000;
+const roomLookRecords = 20_000;
 
 type Rebuilding = { readonly slot: Slot; readonly rebuild: Rebuild };
 
