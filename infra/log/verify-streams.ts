@@ -34,7 +34,7 @@ export const asFarAsReadable = <T>(read: () => T): T | undefined => {
 };
 
 /** Owners by number, with their streams' tails: those last met stay in memory. */
-export const ownerTable = (db: DatabaseSync) => {
+export const ownerTable = (db: DatabaseSync, cachedMax = ownersCachedMax) => {
   const select = db.prepare('SELECT id, name FROM owners WHERE id BETWEEN ? AND ?');
   const nothing = Array.from({ length: categoriesMax / 4 }, () => forgotten);
   let names = new Map<number, string>();
@@ -64,7 +64,7 @@ export const ownerTable = (db: DatabaseSync) => {
       if (name === undefined) return undefined;
       owner = { id, name, revisions: nothing.slice(), positions: nothing.slice() };
     }
-    if (young.size >= ownersCachedMax) {
+    if (young.size >= cachedMax) {
       old = young;
       young = new Map();
     }

@@ -66,20 +66,30 @@ export const verifyStructure = (path: string, findings: FindingList): void => {
 /**
  * Checks the log up to a position, beside its writer or where there is none: each record against its checksum, gaps,
  * every stream's revisions, times, and the tables that stand beside the records. Runs to its end before it returns:
- * for a thread of its own. Memory does not grow with the log. Throws where the file cannot be read for now.
+ * for a thread of its own. Memory does not grow with the log: of so many owners at least it is remembered how far their
+ * streams have come. Throws where the file cannot be read for now.
  */
 export const verifyLog = (
   path: string,
   upTo: number,
   findings: FindingList,
   listen: (historyOf: HistoryOf) => RecordsHeard,
+  ownersCachedMax?: number,
 ): LogLooked => {
   const db = openDatabaseToRead(path);
   try {
     const names = namesOf(db, findings);
     const heard = listen(historyReader(db, names));
     const lost = losses(findings);
-    const { records, bytes, waymarks } = checkRecords({ db, upTo, findings, lost, names, heard });
+    const { records, bytes, waymarks } = checkRecords({
+      db,
+      upTo,
+      findings,
+      lost,
+      names,
+      heard,
+      ownersCachedMax,
+    });
     heard.onEnd();
     const streams = checkTables({ db, findings, losses: lost, upTo, records, waymarks });
     lost.sayRest();
@@ -96,6 +106,7 @@ type Checking = {
   readonly lost: Losses;
   readonly names: Names;
   readonly heard: RecordsHeard;
+  readonly ownersCachedMax: number | undefined;
 };
 
 const checkRecords = (checking: Checking) => {
@@ -147,11 +158,11 @@ type TakeInStream = ReturnType<typeof streamCheck>['take'];
 
 /** Checks one record after the other: what it is, its checksum, its place in its stream, its time. */
 const recordCheck = (
-  { db, findings, lost, names, heard: { hears, onRecord, onLost } }: Checking,
+  { db, findings, lost, names, heard: { hears, onRecord, onLost }, ownersCachedMax }: Checking,
   takeInStream: TakeInStream,
 ) => {
   const { types, categories } = names;
-  const ownerOf = ownerTable(db);
+  const ownerOf = ownerTable(db, ownersCachedMax);
   const heard = new Set([...types.values()].filter(({ name, known }) => known && hears(name)));
   let time = 0;
 

@@ -3,9 +3,12 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { projections } from '@recourse/api/projections/all';
+import { historyCheck } from '@recourse/api/verify/history';
 import type { EventData } from '@recourse/contracts/events';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import { rewriteRecord } from '@recourse/infra/log/testing/rewrite';
+import { headToVerify, verifyLog } from '@recourse/infra/log/verify';
+import { findingList } from '@recourse/infra/log/verify-findings';
 import type { NewEvent } from '@recourse/infra/ports/event-log';
 import { systemClock } from '@recourse/infra/system';
 import { openShop, type Shop } from '../shop.ts';
@@ -83,6 +86,32 @@ describe('a shop in which orders have gone every way', () => {
     expect(verification.verdict).toBe('clean');
     expect(codesOf(verification)).toEqual({ models: ['model-behind', 'model-outdated', 'model-missing'] });
     expect(saidBy(verification)[0]).toContain(`read model stock shows position ${records.length - 1} only`);
+  });
+});
+
+describe('with memory for a single order', () => {
+  const found = (dataDir: string, ordersMax?: number) => {
+    const lists = { log: findingList(), sagas: findingList(), commands: findingList() };
+    let looked: unknown;
+    const path = logOf(dataDir);
+    verifyLog(path, headToVerify(path), lists.log, (historyOf) => {
+      const check = historyCheck(lists.sagas, lists.commands, historyOf, ordersMax);
+      looked = check.looked;
+      return { ...check.heard, onProgress: () => {} };
+    });
+    const said = Object.values(lists).flatMap((list) => list.listed().map(({ detail }) => detail));
+    return { said, looked: (looked as () => unknown)() };
+  };
+
+  it('the same is looked at, and the same is found: what is open is read again', async () => {
+    const dataDir = await copy();
+    expect(found(dataDir, 1)).toEqual(found(dataDir));
+    expect(found(dataDir, 1).said).toEqual([]);
+    forge(dataDir, last('OrderShipped'), (it: Record<string, unknown>) => {
+      it.commandId = randomUUID();
+    });
+    expect(found(dataDir, 1)).toEqual(found(dataDir));
+    expect(found(dataDir, 1).said).toHaveLength(2);
   });
 });
 

@@ -19,6 +19,7 @@ export const historyCheck = (
   sagaFindings: FindingList,
   commandFindings: FindingList,
   historyOf: HistoryOf,
+  ordersMax?: number,
 ) => {
   const checks = orderChecks(sagaFindings, commandFindings, historyOf);
   // What is read again was looked at before: what it finds is known.
@@ -27,6 +28,7 @@ export const historyCheck = (
     hear: (entry, record, isAgain) => (isAgain ? again : checks).hear(entry, record),
     judge: checks.commands.judge,
     historyOf,
+    ordersMax,
   });
 
   const heard: Omit<RecordsHeard, 'onProgress'> = {

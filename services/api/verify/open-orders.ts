@@ -3,7 +3,7 @@ import { answered } from './answers.ts';
 import { emptyEntry, type OrderEntry } from './order-entry.ts';
 
 /** Orders kept in memory, and lines of all of them together: an order may have a thousand. */
-const ordersMax = 20_000;
+const ordersKeptMax = 20_000;
 const linesMax = 250_000;
 
 /** Orders remembered as lost by their number alone. */
@@ -16,13 +16,15 @@ type Doing = {
   /** Judges an order that has ended, or at the end of the log. */
   readonly judge: (entry: OrderEntry) => void;
   readonly historyOf: HistoryOf;
+  /** Orders kept in memory. */
+  readonly ordersMax?: number | undefined;
 };
 
 /**
  * The orders whose sagas have not ended, as the records so far have left them. Those beyond the bounds, the oldest
  * first, and those that have ended are read again from the log when something comes that matters to them.
  */
-export const openOrders = ({ hear, judge, historyOf }: Doing) => {
+export const openOrders = ({ hear, judge, historyOf, ordersMax = ordersKeptMax }: Doing) => {
   const open = new Map<number, OrderEntry>();
   /** Open, and not in memory: their names by their numbers. */
   const evicted = new Map<number, string>();
