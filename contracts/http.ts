@@ -402,7 +402,6 @@ export const problemCodes = {
   'saga-ended': { status: 409, title: 'The saga has ended' },
   'not-outstanding': { status: 409, title: 'That command is not outstanding' },
   'not-resolvable': { status: 409, title: 'That outcome does not answer that command' },
-  'not-migratable': { status: 409, title: 'That saga cannot move to that version' },
   'rebuild-running': { status: 409, title: 'A rebuild is running already' },
   'verification-running': { status: 409, title: 'A verification is running already' },
   'backup-running': { status: 409, title: 'A backup is being taken already' },
