@@ -89,7 +89,7 @@ describe('a shop in which orders have gone every way', () => {
   });
 });
 
-describe('with memory for a single order', () => {
+describe('with memory for no order', () => {
   const found = (dataDir: string, ordersMax?: number) => {
     const lists = { log: findingList(), sagas: findingList(), commands: findingList() };
     let looked: unknown;
@@ -105,13 +105,13 @@ describe('with memory for a single order', () => {
 
   it('the same is looked at, and the same is found: what is open is read again', async () => {
     const dataDir = await copy();
-    expect(found(dataDir, 1)).toEqual(found(dataDir));
-    expect(found(dataDir, 1).said).toEqual([]);
+    expect(found(dataDir, 0)).toEqual(found(dataDir));
+    expect(found(dataDir, 0).said).toEqual([]);
     forge(dataDir, last('OrderShipped'), (it: Record<string, unknown>) => {
       it.commandId = randomUUID();
     });
-    expect(found(dataDir, 1)).toEqual(found(dataDir));
-    expect(found(dataDir, 1).said).toHaveLength(2);
+    expect(found(dataDir, 0)).toEqual(found(dataDir));
+    expect(found(dataDir, 0).said).toHaveLength(2);
   });
 });
 
@@ -291,6 +291,25 @@ describe('sagas that were edited, their checksums made right', () => {
     expect(findings).toHaveLength(1);
     expect(findings[0]!.detail).toContain(`record ${record.position} (saga-`);
     expect(findings[0]!.detail).toContain(said);
+  });
+
+  it('a step from which those after it follow: it is named, and it alone', async () => {
+    const first = advanced();
+    const later = records.filter(
+      ({ stream, revision, type }) =>
+        type === 'SagaAdvanced' && stream === first.stream && revision >= first.revision,
+    );
+    const verification = await verifiedAfter((dataDir) => {
+      for (const record of later)
+        forge(dataDir, record, (it: Advanced) => {
+          it.state.context.cancelRequested = true;
+        });
+    });
+    const { findings } = verification.checks.find(({ name }) => name === 'sagas')!;
+    expect(later.length).toBeGreaterThan(2);
+    expect(findings.map(({ subject }) => subject)).toEqual([
+      expect.stringMatching(new RegExp(`^saga-\\S+ revision ${first.revision}$`)),
+    ]);
   });
 
   it('durations are configuration: not compared', async () => {
