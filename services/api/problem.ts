@@ -5,6 +5,7 @@ import {
   NoSpaceError,
   ReadOnlyError,
   UnavailableError,
+  UnknownVersionError,
 } from '@recourse/infra/errors';
 import { RebuildingError } from '@recourse/infra/project/refused';
 
@@ -51,6 +52,7 @@ export const problemOf = (error: unknown): ProblemError => {
       'The event log, or a read model, cannot be reached now. Ask again later.',
     );
   }
+  if (error instanceof UnknownVersionError) return new ProblemError('unavailable', error.message);
   if (error instanceof DamagedError) return new ProblemError('unavailable', error.message);
   if (error instanceof NoSpaceError) return new ProblemError('no-space', error.message);
   if (error instanceof BackupRunningError) return new ProblemError('backup-running', error.message);

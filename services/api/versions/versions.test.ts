@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { OrderId } from '@recourse/contracts/ids';
 import { orderStream } from '@recourse/contracts/streams';
+import { stamp } from '@recourse/infra/event-id';
+import { noStream } from '@recourse/infra/ports/event-log';
+import { orderOf, startTestApi } from '../../../test/api-kit.ts';
 import { openShop, type Shop, until } from '../../../test/shop.ts';
 
 /** Orders stand still where the provider or the carrier is held up; nobody asks again while a test runs. */
@@ -166,6 +169,29 @@ describe('the plan of a migration', () => {
     const answer = await shop.get(path);
     expect([answer.status, answer.body.code]).toEqual([status, code]);
   });
+});
+
+it('an order whose saga is of a version that this build does not know is shown, and says so where that matters', async () => {
+  const api = await startTestApi({ running: false });
+  try {
+    await api.stock('85123A', 1);
+    const { orderId } = (await api.post('/orders', orderOf())).json;
+    const data = {
+      input: { id: orderId, type: 'OrderCreated', category: 'order' as const, revision: 0 },
+      machine: { name: 'order-saga' as const, version: 99 },
+      state: { value: 'reserving', status: 'active' as const, context: { sequence: {} } },
+      commands: [],
+      timers: { set: [], cancelled: [] },
+    };
+    const step = stamp([{ type: 'SagaAdvanced', data }], orderId, orderId);
+    await api.log.append(orderStream('saga', orderId), noStream, step);
+    expect((await api.get(`/sagas/${orderId}`)).json).toMatchObject({ machine: { version: 99 }, next: [] });
+    const preview = await api.get(`/orders/${orderId}/cancel-preview`);
+    expect([preview.status, preview.json.code]).toEqual([503, 'unavailable']);
+    expect(preview.json.detail).toContain('order-saga version 99 is not known');
+  } finally {
+    await api.close();
+  }
 });
 
 describe('a migration', () => {
