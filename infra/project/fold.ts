@@ -40,6 +40,8 @@ export type Folding = {
   catchUp(name: string): Place;
   /** Lets projections that wait (their files could not be written) try again. */
   retry(): void;
+  /** Commits what rebuilds have folded, from where they go on after a crash. */
+  save(): void;
   /** Those that follow the log; not those that show what another version has folded. */
   running(): readonly RunningProjection[];
   status(): readonly FoldedStatus[];
@@ -95,6 +97,9 @@ export const openFolding = (
     pace: rebuilds.pace,
     running,
     retry,
+    save: () => {
+      for (const slot of slots) slot.rebuild()?.save();
+    },
     head: source.head,
     catchUp: (name) => {
       const slot = slots.find((it) => it.projection.name === name);

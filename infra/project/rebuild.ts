@@ -22,6 +22,8 @@ export type Rebuild = {
   take(stretch: Stretch): void;
   /** Lets one that waits go on. */
   retry(): void;
+  /** Commits what it has folded: it goes on from there after a crash. */
+  save(): void;
   /**
    * Does the next of what is left to do where all is folded: the rest of the rows, one index, the sync. Returns the
    * file once nothing is; `undefined` before that, and where it failed: see `state`.
@@ -102,6 +104,9 @@ export const prepareRebuild = (
     },
     retry: () => {
       if (state === 'waiting') state = 'running';
+    },
+    save: () => {
+      if (state === 'running') attempt(() => file && commit(file));
     },
     finish: () =>
       attempt(() => {

@@ -87,6 +87,7 @@ export const runProjector = (
 
   const look = () => {
     folding.retry();
+    folding.save();
     fold();
     rebuild();
     cancelLook = clock.after(lookAgainMsMax, look);

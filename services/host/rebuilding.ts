@@ -21,17 +21,17 @@ const lookAgainMs = 150;
 /** Waits until rebuilds have taken their place, or were given up, and shows how far they are. */
 export const awaitRebuilds = async ({ read, names, clock, bar }: Waited): Promise<Rebuilt> => {
   const shown = bar ? progressBar() : undefined;
-  const builds = new Map<string, number>();
+  const wanted = new Map<string, NonNullable<ProjectionStatus['rebuild']>>();
   let complained = '';
   try {
     for (;;) {
       const { items, head } = await read();
       const asked = items.filter(({ name }) => names.includes(name));
       const open = asked.filter(({ rebuild }) => rebuild !== null && rebuild.state !== 'stopped');
-      for (const { name, rebuild } of asked) if (rebuild !== null) builds.set(name, rebuild.build);
+      for (const { name, rebuild } of asked) if (rebuild !== null) wanted.set(name, rebuild);
       shown?.show(open, Number(head));
       if (open.length === 0) {
-        refuseLost(asked, builds);
+        refuseLost(asked, wanted);
         return { items: asked, head };
       }
       complained = complainOfWaiting(open, complained);
@@ -43,13 +43,17 @@ export const awaitRebuilds = async ({ read, names, clock, bar }: Waited): Promis
 };
 
 /** One that is neither there nor has taken its place: the server's thread died after its fold had thrown. */
-const refuseLost = (asked: readonly ProjectionStatus[], builds: ReadonlyMap<string, number>) => {
-  for (const { name, build, rebuild } of asked) {
-    const wanted = builds.get(name);
-    if (rebuild === null && wanted !== undefined && wanted !== build)
+const refuseLost = (
+  asked: readonly ProjectionStatus[],
+  wanted: ReadonlyMap<string, NonNullable<ProjectionStatus['rebuild']>>,
+) => {
+  for (const { name, version, build, rebuild } of asked) {
+    const one = wanted.get(name);
+    if (rebuild !== null || one === undefined) continue;
+    if (one.version !== version || one.build !== build)
       throw new StartError(
         'rebuild-lost',
-        `The rebuild of ${name} is gone, and build ${build} goes on serving: look at the server's log.`,
+        `The rebuild of ${name} is gone, and version ${version}, build ${build} goes on serving: look at the server's log.`,
       );
   }
 };
