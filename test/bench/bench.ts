@@ -7,6 +7,7 @@ import { parseArgs, promisify } from 'node:util';
 import { logBytes, type Server, startServer } from '../server.ts';
 import { benchSkus, type LoadJob, type LoadReport } from './generator.ts';
 import { measureLogLimit } from './log-limit.ts';
+import { measureRebuild, rebuildLines } from './rebuild-row.ts';
 import { measureVerify } from './verify-row.ts';
 
 /**
@@ -136,6 +137,10 @@ try {
     readyFullMs = server.readyMs;
     say(`ready with ${done} orders behind it: ${readyFullMs.toFixed(0)} ms`);
   }
+  await server.stop();
+  server = await startServer(growthOrders > 0 ? join(folder, 'growth') : dataDir, { port });
+  const rebuild = await measureRebuild(server, () => load(server, { clients: 64 }));
+  for (const line of rebuildLines(rebuild)) say(line);
   const verify = await measureVerify(server);
   say(
     `verify: ${verify.verdict}, ${verify.events} events in ${verify.seconds.toFixed(1)} s, ${verify.eventsPerSecond} events/s, at most ${verify.peakMb.toFixed(0)} MB with the server itself`,
@@ -156,6 +161,7 @@ try {
     shareOfLimit,
     rows,
     growth,
+    rebuild,
     verify,
     bestOrdersPerSecond: best.ordersPerSecond,
   };
