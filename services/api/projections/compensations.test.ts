@@ -2,23 +2,20 @@ import { describe, expect, it } from '@jest/globals';
 import { compensationsProjection } from './compensations.ts';
 import { folded, type Given, orderId, startedAt } from './testing/folded.ts';
 
-const advanced = (value: string, because?: string): Given => [
+const advanced = (value: string, because?: string, heard = 'OrderCreated'): Given => [
   'SagaAdvanced',
-  { state: { value, status: 'active', context: { because } } },
+  { input: { type: heard }, state: { value, status: 'active', context: { because } } },
 ];
 const refunded = (extra: object = {}): Given => [
   'PaymentRefunded',
   { commandId: 'c', amount: 500, currency: 'GBP', nothing: false, ...extra },
 ];
-const cancelled = (because: string): Given => ['OrderCancelled', { commandId: 'c', because }];
+const cancelled = (because: string): Given => advanced('cancelled', because, 'OrderCancelled');
 const completed = (cancellationRefused = false): Given => [
   'OrderCompleted',
   { commandId: 'c', cancellationRefused },
 ];
-const refused = (extra: object = {}): Given => [
-  'ShipmentCancellationRefused',
-  { commandId: 'c', reason: 'gone', ...extra },
-];
+const refused = advanced('completing', undefined, 'ShipmentCancellationRefused');
 
 const rows = (table: string, ...events: readonly Given[]) =>
   folded(compensationsProjection, ...events)(table);
@@ -115,13 +112,23 @@ describe('the fold of compensations', () => {
     expect(rows('refunds', ...events)).toMatchObject([{ refunds: 1, refunded: 500 }]);
   });
 
+  it('counts an order once whose saga takes a step between an answer and the step that hears it', () => {
+    const answered: Given = ['OrderCancelled', { commandId: 'c', because: 'payment-failed' }];
+    const noted = advanced('cancelling', 'payment-failed', 'OrderCancellationRequested');
+    const back = [advanced('cancelling', 'payment-failed'), answered, noted, cancelled('payment-failed')];
+    expect(rows('orders', ...back)).toMatchObject([{ position: 1, outcome: 'cancelled' }]);
+    expect(reasons(...back)).toMatchObject([{ because: 'payment-failed', orders: 1 }]);
+
+    const gone: Given = ['ShipmentCancellationRefused', { commandId: 'c', reason: 'gone' }];
+    const moved = advanced('cancellingShipment', 'shipping-unknown', 'SagaMigrationRequested');
+    const forward = [advanced('cancellingShipment', 'shipping-unknown'), gone, moved, refused, completed()];
+    expect(rows('orders', ...forward)).toMatchObject([{ position: 1, outcome: 'completed' }]);
+    expect(reasons(...forward)).toMatchObject([{ because: 'shipping-unknown', orders: 1 }]);
+  });
+
   describe('tells of orders that it was too late to take back', () => {
     it('as the customer wished, who asked while the parcel went', () => {
-      const events = [
-        advanced('cancellingShipment', 'customer-cancelled'),
-        refused(),
-        advanced('completing'),
-      ];
+      const events = [advanced('cancellingShipment', 'customer-cancelled'), refused, advanced('completing')];
       expect(reasons(...events)).toEqual([]);
       expect(reasons(...events, completed(true))).toMatchObject([
         { because: 'customer-cancelled', step: 'shipping', outcome: 'completed', orders: 1 },
@@ -135,14 +142,21 @@ describe('the fold of compensations', () => {
     });
 
     it('because nobody knew whether it had gone', () => {
-      const events = [advanced('cancellingShipment', 'shipping-unknown'), refused(), advanced('completing')];
+      const events = [advanced('cancellingShipment', 'shipping-unknown'), refused, advanced('completing')];
       expect(reasons(...events, completed())).toMatchObject([
         { because: 'shipping-unknown', step: 'shipping', outcome: 'completed', orders: 1 },
       ]);
     });
 
+    it('in version 2, where its money is captured then', () => {
+      const forward = advanced('capturing', undefined, 'ShipmentCancellationRefused');
+      const events = [advanced('cancellingShipment', 'shipping-unknown'), forward, completed()];
+      expect(reasons(...events)).toMatchObject([{ because: 'shipping-unknown', outcome: 'completed' }]);
+    });
+
     it('but not where a person had said otherwise before', () => {
-      const events = [advanced('cancellingShipment', 'shipping-unknown'), refused({ late: true })];
+      const late = advanced('releasing', 'shipping-unknown', 'ShipmentCancellationRefused');
+      const events = [advanced('cancellingShipment', 'shipping-unknown'), late];
       expect(reasons(...events, cancelled('shipping-unknown'))).toMatchObject([
         { because: 'shipping-unknown', outcome: 'cancelled', orders: 1 },
       ]);

@@ -106,7 +106,7 @@ const stepOf = (because: Because, state: string): Step => {
 
 const begin = ({ orders }: Tables, { position, correlation, time, data }: FoldedEvent<'SagaAdvanced'>) => {
   const { value, context } = data.state;
-  if (!goesBack(value) || orders.get(correlation) !== undefined) return;
+  if (orders.get(correlation) !== undefined) return;
   const because = context.because ?? 'customer-cancelled';
   orders.put({
     position,
@@ -143,12 +143,6 @@ const end = (tables: Tables, row: CompensatedRow, outcome: CompensationOutcome, 
   count(tables, row, outcome, endedAt);
 };
 
-/** The carrier has the parcel. Where the customer had asked, the order's end says so; else nothing more is to come. */
-const refuse = (tables: Tables, { correlation, time, data }: FoldedEvent<'ShipmentCancellationRefused'>) => {
-  const row = data.late ? undefined : tables.orders.get(correlation);
-  if (row !== undefined && row.because !== 'customer-cancelled') end(tables, row, 'completed', time);
-};
-
 /** A customer who asked when the parcel was gone already: nothing was taken back. */
 const askedTooLate: Ended = { because: 'customer-cancelled', step: 'shipping', refunded: 0, voided: 0 };
 
@@ -159,9 +153,20 @@ const complete = (tables: Tables, { correlation, time, data }: FoldedEvent<'Orde
   else end(tables, row, 'completed', time);
 };
 
-const cancel = (tables: Tables, { correlation, time }: FoldedEvent<'OrderCancelled'>) => {
-  const row = tables.orders.get(correlation);
-  if (row !== undefined) end(tables, row, 'cancelled', time);
+/**
+ * Begins and ends with the saga's own steps. The answers that end it stand in other streams: between one of them and the
+ * step that hears it the saga may take another, on its way back still. Where the carrier has the parcel and the customer
+ * had asked, the order's end says so; else nothing more is to come.
+ */
+const advance = (tables: Tables, record: FoldedEvent<'SagaAdvanced'>) => {
+  const { time, correlation, data } = record;
+  const { value } = data.state;
+  if (goesBack(value)) return begin(tables, record);
+  const refused = data.input.type === 'ShipmentCancellationRefused';
+  const row = refused || value === 'cancelled' ? tables.orders.get(correlation) : undefined;
+  if (row === undefined) return;
+  if (value === 'cancelled') end(tables, row, 'cancelled', time);
+  else if (row.because !== 'customer-cancelled') end(tables, row, 'completed', time);
 };
 
 const refund = (tables: Tables, { correlation, data }: FoldedEvent<'PaymentRefunded'>) => {
@@ -186,14 +191,12 @@ export const compensationsProjection = projection({
   version: 1,
   tables: { reasons, refunds, orders },
   fold: {
-    SagaAdvanced: begin,
+    SagaAdvanced: advance,
     PaymentRefunded: refund,
     PaymentVoided: ({ orders }, { correlation, data }) => {
       const row = data.nothing ? undefined : orders.get(correlation);
       if (row !== undefined) orders.put({ ...row, voided: 1 });
     },
-    ShipmentCancellationRefused: refuse,
     OrderCompleted: complete,
-    OrderCancelled: cancel,
   },
 });
