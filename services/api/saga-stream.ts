@@ -63,7 +63,7 @@ const isEnd = (record: RecordedEvent) =>
 
 const watched = new Set<string>(historyCategories);
 
-/** The records of an order's own streams: what it moved in the stock is not its history. */
+/** The records of an order's own streams, without what it moved in the stock. */
 const isHistory = ({ stream, correlation }: RecordedEvent) =>
   watched.has(stream.slice(0, stream.length - correlation.length - 1));
 

@@ -98,7 +98,12 @@ describe('the command line', () => {
       /^No Recourse server answers at http:\/\/127\.0\.0\.1:1 /,
     ],
     ['a ledger without a server', ['ledger'], { RECOURSE_URL: nowhere }, /^No Recourse server answers/],
-    ['a history without a server', ['history', id], { PORT: '1' }, /^No Recourse server answers/],
+    [
+      'a history without a server and without a folder',
+      ['history', id],
+      { PORT: '1', DATA_DIR: '/nowhere' },
+      /^No Recourse server answers .* holds no log\. /,
+    ],
     ['a watch without a server', ['watch', id], { PORT: '1' }, /^No Recourse server answers/],
     ['a demo without a server', ['demo'], { PORT: '1' }, /^No Recourse server answers/],
     [
