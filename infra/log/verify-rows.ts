@@ -25,10 +25,10 @@ export type Unreadable = { readonly position: number; readonly why: string };
 export type RawRows = { readonly rows: readonly RawRecord[]; readonly unreadable: readonly Unreadable[] };
 
 /**
- * SQLite's codes (https://sqlite.org/rescode.html) for a file that is not what it was: SQLITE_IOERR (a bad sector),
- * SQLITE_CORRUPT, SQLITE_NOTADB.
+ * SQLite's codes (https://sqlite.org/rescode.html) for a file that is not what it was: SQLITE_ERROR (a table is not there
+ * that every log has), SQLITE_IOERR (a bad sector), SQLITE_CORRUPT, SQLITE_NOTADB.
  */
-const damaged = new Set([10, 11, 26]);
+const damaged = new Set([1, 10, 11, 26]);
 
 /** Whether an error says that the file is damaged: of SQLite's, or a number beyond what a record ever holds. */
 export const isDamage = (error: unknown): boolean => {
@@ -73,17 +73,16 @@ export const rawRows = (db: DatabaseSync) => {
   const idsOf = db.prepare('SELECT id, correlation, causation FROM records WHERE position = ?');
   const nextPosition = db.prepare('SELECT min(position) AS position FROM records WHERE position > ?');
 
-  /** Ids that are no UUIDs, or no ids at all. */
+  /** Ids that are no UUIDs, or no ids at all; a row that cannot be found again has none. */
   const unusual = (row: Usual): RawRecord => {
-    const { id, correlation, causation } = idsOf.get(row[0]) as Unusual;
-    const text = (it: Packed) =>
+    const ids = idsOf.get(row[0]) as Unusual | undefined;
+    const text = (it: Packed | null | undefined) =>
       it instanceof Uint8Array || typeof it === 'string' ? unpack(it) : String(it);
-    const ids = {
-      id: text(id),
-      correlation: correlation === null ? null : text(correlation),
-      causation: text(causation),
-    };
-    return rawRecord(row, ids);
+    return rawRecord(row, {
+      id: text(ids?.id),
+      correlation: ids?.correlation === null ? null : text(ids?.correlation),
+      causation: text(ids?.causation),
+    });
   };
 
   const decode = (row: Usual): RawRecord => {

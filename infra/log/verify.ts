@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { checksum } from './checksum.ts';
 import { openDatabaseToRead } from './database.ts';
 import { categoriesMax } from './streams.ts';
-import type { FindingList } from './verify-findings.ts';
+import { type FindingList, textOf } from './verify-findings.ts';
 import {
   type HistoryOf,
   historyReader,
@@ -12,7 +12,7 @@ import {
   soundRecord,
 } from './verify-history.ts';
 import { type Losses, losses } from './verify-losses.ts';
-import { type RawRecord, rawRows } from './verify-rows.ts';
+import { isDamage, type RawRecord, rawRows } from './verify-rows.ts';
 import { asFarAsReadable, type OwnerTails, ownerTable, streamCheck } from './verify-streams.ts';
 import { checkStructure, checkTables } from './verify-tables.ts';
 
@@ -29,8 +29,8 @@ export type RecordsHeard = {
   readonly onEnd: () => void;
 };
 
-/** What was looked at; `bytes` of the records' data. */
-export type LogLooked = { readonly records: number; readonly streams: number; readonly bytes: number };
+/** What was looked at. */
+export type LogLooked = { readonly records: number; readonly streams: number };
 
 /** Rows read at a time: few enough that none of them outlives a young generation of the heap. */
 const windowMax = 512;
@@ -63,6 +63,9 @@ export const verifyStructure = (path: string, findings: FindingList): void => {
   }
 };
 
+const sayUnreadable = (error: unknown, findings: FindingList) =>
+  findings.add('damage', 'file-unreadable', 'log.db', `log.db cannot be read on: ${textOf(error)}`);
+
 /**
  * Checks the log up to a position, beside its writer or where there is none: each record against its checksum, gaps,
  * every stream's revisions, times, and the tables that stand beside the records. Runs to its end before it returns:
@@ -81,7 +84,7 @@ export const verifyLog = (
     const names = namesOf(db, findings);
     const heard = listen(historyReader(db, names));
     const lost = losses(findings);
-    const { records, bytes, waymarks } = checkRecords({
+    const { records, waymarks } = checkRecords({
       db,
       upTo,
       findings,
@@ -93,7 +96,11 @@ export const verifyLog = (
     heard.onEnd();
     const streams = checkTables({ db, findings, losses: lost, upTo, records, waymarks });
     lost.sayRest();
-    return { records, streams, bytes };
+    return { records, streams };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    sayUnreadable(error, findings);
+    return { records: 0, streams: 0 };
   } finally {
     db.close();
   }
@@ -116,7 +123,6 @@ const checkRecords = (checking: Checking) => {
   const take = recordCheck(checking, streams.take);
   let after = 0;
   let records = 0;
-  let bytes = 0;
 
   /** Goes on where something stands again: a gap may be longer than the log. */
   const skipGap = () => {
@@ -138,7 +144,6 @@ const checkRecords = (checking: Checking) => {
       loseUpTo(row.position);
       take(row);
       expected = row.position + 1;
-      bytes += row.data.length;
     }
     loseUpTo(last + 1);
     records += window.rows.length;
@@ -151,7 +156,7 @@ const checkRecords = (checking: Checking) => {
     after = last;
     heard.onProgress(after);
   }
-  return { records, bytes, waymarks: streams.waymarks() };
+  return { records, waymarks: streams.waymarks() };
 };
 
 type TakeInStream = ReturnType<typeof streamCheck>['take'];
