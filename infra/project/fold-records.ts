@@ -1,4 +1,5 @@
-import type { FoldedEvent, FoldingError, Projection, Rows } from './projection.ts';
+import type { FoldingError } from '../ports/read-models.ts';
+import type { FoldedEvent, Projection, Rows } from './projection.ts';
 
 /** A record that could not be folded, and why. */
 export type Unfolded = { readonly record: FoldedEvent; readonly thrown: unknown };

@@ -1,5 +1,6 @@
+import type { Pace, ProjectionStatus, RebuildStatus } from '../ports/read-models.ts';
 import type { Place } from './file.ts';
-import type { Pace, Projection, ProjectionStatus, RebuildStatus } from './projection.ts';
+import type { Projection } from './projection.ts';
 import { rebuildsOf } from './rebuilds.ts';
 import { bytesFree } from './room.ts';
 import type { RunningProjection } from './running.ts';

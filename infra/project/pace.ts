@@ -1,5 +1,5 @@
 import type { Clock } from '../ports/clock.ts';
-import type { Pace, RebuildStatus } from './projection.ts';
+import type { Pace, RebuildStatus } from '../ports/read-models.ts';
 
 /** How fast rebuilds go, and how fast they went: the thread's shell has a clock, what folds has none. */
 

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { Pace } from './projection.ts';
+import type { Pace } from '../ports/read-models.ts';
 
 /** Which of a projection's files serves its reads, and which one is being folded to take its place. */
 

@@ -3,9 +3,9 @@ import type { Logger } from 'pino';
 import { assertNever } from '../assert-never.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Pace, ProjectionStatus } from './projection.ts';
+import type { Pace, ProjectionStatus } from '../ports/read-models.ts';
+import { RebuildingError, RebuildRefusedError } from '../ports/read-models.ts';
 import type { FromProjector, ProjectorSetup, ToProjector } from './protocol.ts';
-import { RebuildingError, RebuildRefusedError } from './refused.ts';
 import { standing } from './standing.ts';
 
 /** The thread that fills the read models, as the main thread holds it. */

@@ -1,5 +1,4 @@
-import type { Pace, ProjectionStatus } from './projection.ts';
-import type { Refusal } from './refused.ts';
+import type { Pace, ProjectionStatus, Refusal } from '../ports/read-models.ts';
 
 /** What the main thread and the thread that fills the read models say to each other. */
 

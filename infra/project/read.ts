@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { UnavailableError } from '../errors.ts';
+import { RebuildingError } from '../ports/read-models.ts';
 import { fileName, readPointer } from './pointer.ts';
 import type { Projection } from './projection.ts';
-import { RebuildingError } from './refused.ts';
 
 /** Runs a query with its parameters; a query's text is prepared once. */
 export type Query = <Row>(sql: string, ...values: readonly SQLInputValue[]) => Row[];

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { RebuildingError } from '../ports/read-models.ts';
 import { type Folding, openFolding } from './fold.ts';
 import { type Projection, projection, table } from './projection.ts';
 import { projectionReader } from './read.ts';
-import { RebuildingError } from './refused.ts';
 import type { LogSource } from './source.ts';
 import { type Count, count, counting, type Fold, logOf, orders, record } from './testing/counting.ts';
 

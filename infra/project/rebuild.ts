@@ -1,7 +1,8 @@
+import type { FoldingError, Pace, RebuildStatus } from '../ports/read-models.ts';
 import { openProjectionFile, type Place, type ProjectionFile } from './file.ts';
 import { errorOf, foldRecords, textOf } from './fold-records.ts';
 import type { FileId } from './pointer.ts';
-import type { FoldingError, Pace, Projection, RebuildStatus } from './projection.ts';
+import type { Projection } from './projection.ts';
 import type { LogSource, Stretch } from './source.ts';
 
 /** The records in one transaction of a rebuild: rows that change often in it are written once. */

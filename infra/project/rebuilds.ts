@@ -1,7 +1,7 @@
+import type { Pace } from '../ports/read-models.ts';
+import { RebuildRefusedError } from '../ports/read-models.ts';
 import type { ProjectionFile } from './file.ts';
-import type { Pace } from './projection.ts';
 import type { Rebuild } from './rebuild.ts';
-import { RebuildRefusedError } from './refused.ts';
 import { bytesNeeded } from './room.ts';
 import type { Slot } from './slot.ts';
 import type { LogSource } from './source.ts';

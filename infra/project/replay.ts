@@ -1,6 +1,7 @@
+import type { FoldingError } from '../ports/read-models.ts';
 import { openProjectionFile, type Place, type ProjectionFile } from './file.ts';
 import { errorOf, foldRecords } from './fold-records.ts';
-import type { FoldingError, Projection } from './projection.ts';
+import type { Projection } from './projection.ts';
 import type { LogSource } from './source.ts';
 
 /** The most records that are read at a time, and those in one transaction. */

@@ -1,13 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { assertNever } from '../assert-never.ts';
 import { openSqliteLogReader } from '../log/reader.ts';
+import { RebuildRefusedError } from '../ports/read-models.ts';
 import { systemClock as clock } from '../system.ts';
 import { batchRecordsMax, type Folding, openFolding } from './fold.ts';
 import { textOf } from './fold-records.ts';
 import { restMs } from './pace.ts';
 import type { Projection } from './projection.ts';
 import type { FromProjector, ProjectorSetup, ToProjector } from './protocol.ts';
-import { RebuildRefusedError } from './refused.ts';
 import { statusMeter } from './status.ts';
 
 /** What the thread answers besides folding, from its own files: nothing else could see them at one position. */

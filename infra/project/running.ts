@@ -1,7 +1,8 @@
+import type { FoldingError } from '../ports/read-models.ts';
 import type { ProjectionFile } from './file.ts';
 import { errorOf, foldRecords, textOf, type Unfolded } from './fold-records.ts';
 import type { FileId } from './pointer.ts';
-import type { FoldedEvent, FoldingError, Projection } from './projection.ts';
+import type { FoldedEvent, Projection } from './projection.ts';
 import type { LogSource, Stretch } from './source.ts';
 
 /** A projection with the file that serves it, as the one thread that fills it holds it. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Pace, ProjectionStatus } from '../ports/read-models.ts';
 import { openProjectionFile, type Place, type ProjectionFile, placeOfFile } from './file.ts';
 import { textOf } from './fold-records.ts';
 import {
@@ -11,7 +12,7 @@ import {
   removeStrays,
   writePointer,
 } from './pointer.ts';
-import type { Pace, Projection, ProjectionStatus } from './projection.ts';
+import type { Projection } from './projection.ts';
 import { prepareRebuild, type Rebuild } from './rebuild.ts';
 import { bytesOf } from './room.ts';
 import { type RunningProjection, runProjection } from './running.ts';

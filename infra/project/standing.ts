@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
+import type { ProjectionStatus, RebuildStatus } from '../ports/read-models.ts';
 import type { FileId } from './pointer.ts';
-import type { ProjectionStatus, RebuildStatus } from './projection.ts';
 
 type Waiter = { readonly position: number; resolve(): void; reject(error: Error): void };
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../ports/clock.ts';
+import type { ProjectionStatus, RebuildStatus } from '../ports/read-models.ts';
 import type { Folding } from './fold.ts';
 import { rateMeter, secondsLeft } from './pace.ts';
-import type { ProjectionStatus, RebuildStatus } from './projection.ts';
 
 /** Rates of a rebuild are of so much of the past, and whether orders come in is seen in so much. */
 const rateMs = 5_000;

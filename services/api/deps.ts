@@ -6,7 +6,7 @@ import type { DeadLetters } from '@recourse/infra/ports/broker';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Ids } from '@recourse/infra/ports/ids';
-import type { Pace, ProjectionStatus } from '@recourse/infra/project/projection';
+import type { Pace, ProjectionStatus } from '@recourse/infra/ports/read-models';
 import type { Metrics } from '@recourse/infra/telemetry/metrics';
 import type { InventoryService } from '@recourse/inventory/service';
 import type { OrderService } from '@recourse/order/service';

@@ -7,7 +7,7 @@ import {
   UnavailableError,
   UnknownVersionError,
 } from '@recourse/infra/errors';
-import { RebuildingError } from '@recourse/infra/project/refused';
+import { RebuildingError } from '@recourse/infra/ports/read-models';
 
 /** What is wrong with one field: `path` as a reader writes it, `lines[0].quantity`. */
 export type FieldError = NonNullable<Problem['errors']>[number];

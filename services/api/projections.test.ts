@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { ProjectionList, ProjectionStatus } from '@recourse/contracts/http-projections';
-import type * as standing from '@recourse/infra/project/projection';
-import { RebuildRefusedError } from '@recourse/infra/project/refused';
+import type * as standing from '@recourse/infra/ports/read-models';
+import { RebuildRefusedError } from '@recourse/infra/ports/read-models';
 import { testApis } from '../../test/api-kit.ts';
 
 const orders: standing.ProjectionStatus = {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Ledger, OrderList, OrderListQuery, SagaList, SagaListQuery } from '@recourse/contracts/http';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
-import type { Pace, ProjectionStatus } from '@recourse/infra/project/projection';
+import type { Pace, ProjectionStatus } from '@recourse/infra/ports/read-models';
 import { startProjector } from '@recourse/infra/project/projector';
 import { projectionReader, type Query, type Shown } from '@recourse/infra/project/read';
 import { systemClock } from '@recourse/infra/system';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { RebuildingError } from '@recourse/infra/project/refused';
+import { RebuildingError } from '@recourse/infra/ports/read-models';
 import { projections } from './projections/all.ts';
 import { type History, openHistory, orderIdOf, standingClock } from './projections/testing/history.ts';
 import { openReadModels, type ReadModels } from './read-models.ts';

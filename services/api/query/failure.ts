@@ -1,5 +1,5 @@
 import { DamagedError, NoSpaceError, UnavailableError } from '@recourse/infra/errors';
-import { RebuildingError } from '@recourse/infra/project/refused';
+import { RebuildingError } from '@recourse/infra/ports/read-models';
 import { FoldError } from '@recourse/infra/project/replay';
 import { ProblemError } from '../problem.ts';
 import type { Failure } from './protocol.ts';

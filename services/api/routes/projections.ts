@@ -1,7 +1,7 @@
 import { formatPosition } from '@recourse/contracts/http';
 import { ProjectionList, ProjectionStatus, RebuildRequest } from '@recourse/contracts/http-projections';
-import type * as standing from '@recourse/infra/project/projection';
-import { RebuildRefusedError } from '@recourse/infra/project/refused';
+import type * as standing from '@recourse/infra/ports/read-models';
+import { RebuildRefusedError } from '@recourse/infra/ports/read-models';
 import type { Request } from 'express';
 import { z } from 'zod';
 import { readJson } from '../body.ts';
