@@ -145,6 +145,15 @@ describe('a migration', () => {
     expect(moved(heard, 2).at(-1)!.advance.state.context).toMatchObject({ outstanding, flags });
   });
 
+  it('keeps the last revision heard of each stream, also of what the other version would not have heard', () => {
+    const heard = way(1, 'shipping');
+    const { advance, input: last } = heard.at(-1)!;
+    const sequence = { ...advance.state.context.sequence, shipping: 3 };
+    const state = { ...advance.state, context: { ...advance.state.context, sequence } };
+    const ahead = [...heard.slice(0, -1), { input: last, advance: { ...advance, state } }];
+    expect(moved(ahead, 2).at(-1)!.advance.state.context.sequence).toMatchObject(sequence);
+  });
+
   it('goes on by the other chart', () => {
     const heard = hear(moved(way(1, 'reserving'), 2), input('InventoryFailed'));
     expect(heard.at(-1)!.advance).toMatchObject({
@@ -182,6 +191,13 @@ describe('undoing a migration', () => {
       ...before.at(-1)!.advance.state,
       context: contextBefore,
     });
+  });
+
+  it('is possible whatever a replay would say', () => {
+    const there = moved(way(1, 'shipping'), 2);
+    const otherwise = { ...facts, country: 'Spain' };
+    expect(whetherMovable(way(1, 'shipping'), otherwise, 2)).toHaveProperty('refusal');
+    expect(whetherMovable(there, otherwise, 1)).toMatchObject({ state: { value: 'shipping' } });
   });
 
   it('is possible until the next step, once, and again after another migration', () => {
