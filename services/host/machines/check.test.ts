@@ -18,6 +18,7 @@ import type { SagaVersion } from '@recourse/sagas/machines';
 import { orchestrator } from '@recourse/sagas/orchestrator';
 import { requestMigration } from '@recourse/sagas/request-migration';
 import { pino } from 'pino';
+import { edit } from '../../../test/damage/folders.ts';
 import { openShop } from '../../../test/shop.ts';
 import { checkMachines } from './check.ts';
 
@@ -170,6 +171,26 @@ describe('a machine that is another one than at the last start', () => {
         `re-run over what they heard, 1 open saga (${orderId(1)}) would have gone another way: in reserving, InventoryReserved gave state refunding, and now gives shipping.`,
       ),
     });
+  });
+
+  it('starts on a log that cannot be read whole, and keeps no chart: there may be sagas that it has not seen', async () => {
+    await saga(1, 1, true);
+    otherChart(1);
+    const before = readFileSync(chartPath(1), 'utf8');
+    edit(dataDir, 'log.db', 'UPDATE records SET data = substr(data, 2) WHERE position = 1');
+    await check();
+    expect(readFileSync(chartPath(1), 'utf8')).toBe(before);
+  });
+
+  it('is looked for without standing still: whoever asks whether it lives gets an answer', async () => {
+    await saga(1, 1, true);
+    let turns = 0;
+    const turn = setImmediate(() => {
+      turns += 1;
+    });
+    await check();
+    clearImmediate(turn);
+    expect(turns).toBe(1);
   });
 
   it('starts where a chart that was kept cannot be read: re-running the open sagas decides', async () => {

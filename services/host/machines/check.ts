@@ -27,7 +27,8 @@ type Pinned = {
  * start, and re-running everything that each open saga has heard, which must give the states, commands and timers that
  * the log holds. Costs nothing where no saga is open. In the end the charts are kept for the next start.
  *
- * A saga whose records cannot be read is none of its business: it starts, and says so.
+ * Records that cannot be read are none of its business: it starts, and says so. Where that leaves sagas unseen, the
+ * charts of the last start that saw all of them are those that stay.
  */
 export const checkMachines = async (options: {
   readonly dataDir: string;
@@ -36,7 +37,10 @@ export const checkMachines = async (options: {
 }): Promise<void> => {
   const { dataDir, log, logger } = options;
   const pinned = new Map<number, Pinned>();
-  for (const [index, sagaId] of openAtStart(dataDir).entries()) {
+  const { open, unread } = await openAtStart(dataDir);
+  if (unread !== undefined)
+    logger.warn({ err: unread }, 'the log cannot be read whole: what is open behind that is not looked at');
+  for (const [index, sagaId] of open.entries()) {
     if (index % sagasATurnMax === 0) await new Promise((resolve) => setImmediate(resolve));
     try {
       await look(log, sagaId, pinned);
@@ -49,7 +53,7 @@ export const checkMachines = async (options: {
     const code = complaints.some(({ unknown }) => unknown) ? 'saga-unknown' : 'saga-changed';
     throw new StartError(code, complaints.map(({ text }) => text).join('\n'));
   }
-  for (const version of sagaVersions) keepChart(dataDir, version);
+  if (unread === undefined) for (const version of sagaVersions) keepChart(dataDir, version);
 };
 
 const look = async (log: EventLog, sagaId: OrderId, pinned: Map<number, Pinned>) => {
