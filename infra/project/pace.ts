@@ -4,7 +4,7 @@ import type { Pace, RebuildStatus } from '../ports/read-models.ts';
 /** How fast rebuilds go, and how fast they went: the thread's shell has a clock, what folds has none. */
 
 /** The part of its time that a rebuild of the default pace works while orders come in: measured, see the bench. */
-const busyShare = 0.15;
+const busyShare = 0.1;
 /** The log that grows by more records a second is one into which orders come. */
 const busyEventsPerSecond = 20;
 const samplesEveryMs = 100;
