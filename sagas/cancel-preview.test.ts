@@ -59,3 +59,9 @@ describe.each(sagaVersions)('what cancelling an order of version %i would undo',
     expect(cancelPreview(orderId, { state, version, captured, shipped: true }).cancellable).toBe(false);
   });
 });
+
+it('an order that has ended says so, also where this build does not have its version any more', () => {
+  const ended = { version: 0, captured: false, shipped: false } as const;
+  for (const state of ['completed', 'cancelled'] as const)
+    expect(cancelPreview(orderId, { ...ended, state })).toMatchObject({ cancellable: false, undo: [] });
+});

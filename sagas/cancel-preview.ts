@@ -31,14 +31,16 @@ const undos: Partial<Record<CommandName, { readonly undoes: string; readonly ans
  * `certain: false` marks the step in flight, which may turn out not to have happened.
  */
 export const cancelPreview = (orderId: OrderId, order: Cancelling): CancelPreview => {
-  const undo = wayBack(order);
+  // What has ended, or is shipped, may be of a version that was taken out.
+  const over = order.shipped || order.state === 'completed' || order.state === 'cancelled';
+  const undo = over ? [] : wayBack(order);
   const reason =
     order.state === 'cancelled'
       ? 'The order is cancelled already.'
-      : order.shipped || undo.length === 0
+      : undo.length === 0
         ? 'The order has been shipped: it can only be completed.'
         : null;
-  return { orderId, cancellable: reason === null, reason, undo: reason === null ? undo : [] };
+  return { orderId, cancellable: reason === null, reason, undo };
 };
 
 /** Nothing where the chart does not go back from here any more. */
