@@ -144,6 +144,9 @@ describe('a wish to go on as another version', () => {
     const [asked] = await wish(99);
     await expect(group.handle(asked!)).rejects.toThrow('version 99 is not known');
     expect(await steps()).toEqual([]);
+    // Nor where it comes too late.
+    await group.handle(await cancellation());
+    await expect(group.handle(asked!)).rejects.toThrow('version 99 is not known');
   });
 
   it('is undone by the wish back, until the next step', async () => {

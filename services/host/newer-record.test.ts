@@ -82,16 +82,19 @@ describe('a record of a version that this build does not know, met while running
     for (const [wrapLog, happens] of cases) {
       const fatal: Error[] = [];
       const shop = await openShop({ overrides: { wrapLog, onFatal: (error) => fatal.push(error) } });
-      await happens(shop, await shop.place());
-      await until(async () => fatal.length, Boolean);
-      expect(fatal.map(({ name }) => name)).toEqual(['UnknownVersionError']);
-      const ready = await shop.get('/health/ready');
-      expect([ready.status, ready.body.detail]).toEqual([
-        503,
-        expect.stringContaining('order-saga version 99 is not known to this Recourse, which knows 1 and 2'),
-      ]);
-      expect((await shop.get('/dead-letters')).body.items).toEqual([]);
-      await shop.end();
+      try {
+        await happens(shop, await shop.place());
+        await until(async () => fatal.length, Boolean);
+        expect(fatal.map(({ name }) => name)).toEqual(['UnknownVersionError']);
+        const ready = await shop.get('/health/ready');
+        expect([ready.status, ready.body.detail]).toEqual([
+          503,
+          expect.stringContaining('order-saga version 99 is not known to this Recourse, which knows 1 and 2'),
+        ]);
+        expect((await shop.get('/dead-letters')).body.items).toEqual([]);
+      } finally {
+        await shop.end();
+      }
     }
   });
 

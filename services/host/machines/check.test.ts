@@ -93,6 +93,22 @@ const saga = async (n: number, version: SagaVersion = 1, ended = false) => {
     );
 };
 
+/** Moves it from version 1 to version 2. */
+const migrate = async (n: number) => {
+  await requestMigration(log, { orderId: orderId(n), step: (await lastStep(n))!, to: 2 });
+  const wish = (await log.readStream(orderStream('saga-input', orderId(n)))).at(-1);
+  const { group } = orchestrator({ log, times: { askDelaysMs: [1_000], deadlineMs: 300_000 } });
+  await group.handle({ ...wish, kind: 'event', topic: 'saga.inputs', key: orderId(n) } as EventMessage);
+  expect((await lastStep(n))!.data.machine.version).toBe(2);
+};
+/** The deadline that passes, as a step refers to it. */
+const deadlinePassed = async (n: number) => {
+  const timerId = (await lastStep(n))!.data.state.context.deadlineTimer!;
+  const [fired] = await append(n, 'saga-input', { type: 'TimerFired', data: { timerId, overdue: false } });
+  const { id, revision, type } = fired!;
+  return { id, revision, type, category: 'saga-input' as const };
+};
+
 const check = () => checkMachines({ dataDir, log, logger });
 const chartPath = (version: number) => join(dataDir, 'machines', `order-saga-v${version}.json`);
 const keptChart = (version: number) => JSON.parse(readFileSync(chartPath(version), 'utf8'));
@@ -139,15 +155,26 @@ describe('a machine that is another one than at the last start', () => {
   it('starts where the open sagas are on another version, or have moved to one', async () => {
     await saga(1, 2);
     await saga(2, 1);
-    await requestMigration(log, { orderId: orderId(2), step: (await lastStep(2))!, to: 2 });
-    const [wish] = await log.readStream(orderStream('saga-input', orderId(2)));
-    const { group } = orchestrator({ log, times: { askDelaysMs: [1_000], deadlineMs: 300_000 } });
-    await group.handle({ ...wish, kind: 'event', topic: 'saga.inputs', key: orderId(2) } as EventMessage);
-    expect((await lastStep(2))!.data.machine.version).toBe(2);
+    await migrate(2);
     otherChart(1);
     await check();
     otherChart(2);
     await expect(check()).rejects.toMatchObject({ code: 'saga-changed' });
+  });
+
+  it('starts where another version would now step otherwise than it did before the sagas moved on from it', async () => {
+    await saga(1);
+    const { data } = (await lastStep(1))!;
+    const { deadlineTimer: _, ...context } = data.state.context;
+    const input = await deadlinePassed(1);
+    const sequence = { ...context.sequence, 'saga-input': input.revision };
+    // As a machine would have stepped that does not flag it.
+    const state = { ...data.state, context: { ...context, sequence } };
+    const nothing = { commands: [], timers: { set: [], cancelled: [] } };
+    await append(1, 'saga', { type: 'SagaAdvanced', data: { ...data, input, state, ...nothing } });
+    await expect(check()).rejects.toMatchObject({ code: 'saga-changed' });
+    await migrate(1);
+    await check();
   });
 
   it('is refused where its chart is the same and open sagas would have gone another way', async () => {
