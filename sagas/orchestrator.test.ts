@@ -86,6 +86,16 @@ describe('the orchestrator', () => {
     ]);
   });
 
+  it('goes on as it was where it is asked for a version that was taken out', async () => {
+    const { group, commandId } = await startedSaga();
+    const data = { from: 1, to: 0, atRevision: 0 };
+    for (const it of await append('saga-input', { type: 'SagaMigrationRequested', data }))
+      await group.handle(it);
+    for (const it of await append('payment', started(commandId), processed(commandId)))
+      await group.handle(it);
+    expect((await saga()).map(({ data }) => data.state.value)).toEqual(['paying', 'reserving']);
+  });
+
   it('appends nothing for a repeat, whenever it comes and whoever hears it', async () => {
     const { group, commandId } = await startedSaga();
     const [, answered] = await append('payment', started(commandId), processed(commandId));

@@ -9,7 +9,7 @@ import { type EventLog, noStream, type RecordedEvent } from '@recourse/infra/por
 import { LRUCache } from 'lru-cache';
 import { hasBegun } from './begun.ts';
 import { readSagaHistory } from './history.ts';
-import { knownVersion, refuseNewer, type SagaVersion } from './machines.ts';
+import { knownVersion, refuseNewer, type SagaVersion, sagaVersions } from './machines.ts';
 import { migrated, migrationRequested } from './migrate.ts';
 import { type NewOrders, newOrdersDefault, startVersion } from './ramp.ts';
 import {
@@ -100,11 +100,13 @@ export const orchestrator = (options: OrchestratorOptions) => {
 
   /**
    * A wish to go on as another version of the machine: checked again, on all that the saga has heard. No chart hears
-   * it, so it is granted where the saga still stands at the revision that was asked about, or it comes to nothing.
+   * it, so it is granted where the saga still stands at the revision that was asked about, or it comes to nothing; so
+   * does one for a version that was taken out since.
    */
   const hearMigration = async (orderId: OrderId, input: SagaInput): Promise<void> => {
     const { from, to } = input.data as EventData['SagaMigrationRequested'];
     for (const version of [from, to]) refuseNewer(version);
+    if (!sagaVersions.some((version) => version === to)) return;
     const history = await readSagaHistory(log, orderId);
     if (history === undefined) return;
     const { heard, facts } = history;
