@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it } from '@jest/globals';
+import { fileName, readPointer } from '@recourse/infra/project/pointer';
 import { gate } from '../../test/api-kit.ts';
 import { openShop, until } from '../../test/shop.ts';
 
@@ -8,7 +9,9 @@ it('answers who waits, and takes orders, however far the read models lag at the 
   const before = await openShop();
   await before.placeAndWait();
   // From here on the list of orders stands still: nobody but this test can write its file.
-  const list = new DatabaseSync(join(before.dataDir, 'read-models', 'orders-v1.db'), { timeout: 5_000 });
+  const folder = join(before.dataDir, 'read-models');
+  const file = fileName('orders', readPointer(folder, 'orders')!);
+  const list = new DatabaseSync(join(folder, file), { timeout: 5_000 });
   await until(
     () => before.get('/orders'),
     ({ body }) => body.items[0]?.state === 'completed',

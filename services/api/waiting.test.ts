@@ -21,7 +21,10 @@ const record = (position: number, type: string, data: object) =>
   }) as unknown as RecordedEvent;
 const created = record(1, 'OrderCreated', { total: 1 });
 const completed = record(2, 'OrderCompleted', { cancellationRefused: false });
-const done = record(3, 'SagaAdvanced', { state: { value: 'completed', status: 'done', context: {} } });
+const done = record(3, 'SagaAdvanced', {
+  machine: { name: 'order-saga', version: 1 },
+  state: { value: 'completed', status: 'done', context: {} },
+});
 
 /** A wait for an order, on a log of which `reading` holds the read of the past up. */
 const setUp = (past: readonly RecordedEvent[]) => {

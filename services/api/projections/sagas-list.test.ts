@@ -27,6 +27,7 @@ describe('the open sagas', () => {
   const onVersion2 = (value: string) => {
     const order = history.order().created();
     order.write('saga', 'SagaAdvanced', {
+      input: { id: order.orderId, type: 'OrderCreated', category: 'order', revision: 0 },
       machine: { name: 'order-saga', version: 2 },
       state: { value, status: 'active', context: { sequence: {} } },
       timers: { set: [], cancelled: [] },

@@ -126,7 +126,7 @@ export const openHistory = (dataDir: string, clock: Clock = systemClock) => {
         const timer = { id: uuidV5(orderId, `ask ${ask}`), kind: 'ask' as const, afterMs: 1_000 };
         const deadline = { id: uuidV5(orderId, 'deadline'), kind: 'deadline' as const, afterMs: 300_000 };
         write('saga', 'SagaAdvanced', {
-          input: { id: orderId, type: 'OrderCreated', stream: orderStream('order', orderId), revision: 0 },
+          input: { id: orderId, type: 'OrderCreated', category: 'order', revision: 0 },
           machine: { name: 'order-saga', version: 1 },
           state: {
             value,
