@@ -61,7 +61,7 @@ const wakeEveryMs = 50;
 const restartAfterMs = 1_000;
 /** The thread's heap: its batches and row caches take some tens of megabytes, most of them short-lived. */
 const oldMegabytesMax = 192;
-const youngMegabytesMax = 16;
+const youngMegabytesMax = 32;
 
 const ended = 'the thread that fills the read models has ended';
 

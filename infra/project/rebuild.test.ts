@@ -149,7 +149,10 @@ describe('a rebuild', () => {
     const first = open([counting('a')], logOf(records));
     foldAll(first);
     first.rebuild(['a'], 25_000);
-    for (let steps = 0; steps < 12; steps += 1) first.rebuildStep(1_000);
+    for (let steps = 0; steps < 12; steps += 1) {
+      if (steps === 10) first.save();
+      first.rebuildStep(1_000);
+    }
     // No close: what was folded last and not committed is lost, as when the process is killed.
     const second = open([counting('a')], logOf(records));
     expect(second.status()[0]!.rebuild).toMatchObject({ build: 1, pace: 25_000, position: 10_000 });

@@ -6,7 +6,7 @@ import type { Projection } from './projection.ts';
 import type { LogSource, Stretch } from './source.ts';
 
 /** The records in one transaction of a rebuild: rows that change often in it are written once. */
-const commitRecordsMax = 10_000;
+const commitRecordsMax = 20_000;
 
 /** A projection that is folded anew beside the file that serves it. */
 export type Rebuild = {

@@ -15,6 +15,8 @@ export type Question = (folding: Folding, extra: unknown) => unknown;
 
 /** How long the thread waits before it looks for records, or tries again, by itself. */
 const lookAgainMsMax = 1_000;
+/** The most records of a rebuild that are read at a time: few, so that what is read is gone again soon. */
+const rebuildRecordsMax = 500;
 /** At most so much of a rebuild is folded between two looks at what serves, and at messages. */
 const rebuildStepsASecondMin = 10;
 
@@ -65,10 +67,10 @@ export const runProjector = (
       return;
     }
     const recordsMax =
-      pace === 'full' || pace === 'default' ? batchRecordsMax : pace / rebuildStepsASecondMin;
+      pace === 'full' || pace === 'default' ? rebuildRecordsMax : pace / rebuildStepsASecondMin;
     const began = clock.monotonic();
     const events = reading(
-      () => folding.rebuildStep(Math.max(1, Math.min(batchRecordsMax, Math.round(recordsMax)))),
+      () => folding.rebuildStep(Math.max(1, Math.min(rebuildRecordsMax, Math.round(recordsMax)))),
       undefined,
     );
     const rest = restMs(pace, events ?? 0, clock.monotonic() - began, meter.growth());
