@@ -192,6 +192,18 @@ describe('read models of which rows were edited', () => {
     }
   });
 
+  it('a long value: it is shown where it parts from the other', async () => {
+    const verification = await verifiedAfter((dataDir) => {
+      const file = modelFile(dataDir, 'sagas');
+      const { where } = firstRow(dataDir, file, 'sagas');
+      edit(dataDir, file, `UPDATE sagas SET flags = '["${'x'.repeat(5_000)}"]' WHERE ${where}`);
+    });
+    const [said] = saidBy(verification);
+    expect(said).toContain(`: flags is '["xxx`);
+    expect(said).toContain("…, not '[]', as the fold of the log");
+    expect(said!.length).toBeLessThan(500);
+  });
+
   it('a row more, and an index that has not what its table has', async () => {
     const verification = await verifiedAfter((dataDir) => {
       edit(dataDir, modelFile(dataDir, 'orders'), "INSERT INTO counts VALUES ('dreaming', 1)");

@@ -5,6 +5,10 @@ import type { Projection, TableSpec } from '@recourse/infra/project/projection';
 /** The most differences of one table that are read: enough for the report to list as many as it may. */
 const listedMax = 100;
 
+/** The most characters of a value that a finding shows, and how many of them stand before the first that differs. */
+const shownMax = 160;
+const shownBefore = 40;
+
 type Row = Readonly<Record<string, string>>;
 type Sums = { readonly rows: number; readonly matched: number; readonly differing: number };
 
@@ -86,11 +90,21 @@ const sayRow = ({ projection, position, findings }: Compared, table: string, key
     differs: (row: Row, columns: readonly string[]): void => {
       const values = columns
         .filter((column) => row[`f_${column}`] !== row[`s_${column}`])
-        .map((column) => `${column} is ${row[`s_${column}`]}, not ${row[`f_${column}`]}`);
+        .map((column) => `${column} is ${contrast(row[`s_${column}`]!, row[`f_${column}`]!)}`);
       add('row-differs', nameOf(row, 'f'), `: ${values.join('; ')}, as ${folded} gives it`);
     },
     isMissing: (row: Row): void => add('row-missing', nameOf(row, 'f'), ` is missing: ${folded} gives it`),
     isExtra: (row: Row): void =>
       add('row-extra', nameOf(row, 's'), ` is there, and ${folded} does not give it`),
   };
+};
+
+/** A served value and the folded one, long ones cut to where they part. */
+const contrast = (served: string, folded: string): string => {
+  let parting = 0;
+  while (parting < served.length && served[parting] === folded[parting]) parting += 1;
+  const from = served.length + folded.length <= shownMax ? 0 : Math.max(0, parting - shownBefore);
+  const cut = (text: string) =>
+    `${from > 0 ? '…' : ''}${text.slice(from, from + shownMax)}${text.length > from + shownMax ? '…' : ''}`;
+  return `${cut(served)}, not ${cut(folded)}`;
 };
