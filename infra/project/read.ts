@@ -21,7 +21,13 @@ export type ProjectionReader = {
   close(): void;
 };
 
-type Open = { readonly db: DatabaseSync; readonly query: Query; readonly version: number };
+type Open = {
+  readonly db: DatabaseSync;
+  readonly query: Query;
+  readonly version: number;
+  /** The file's name. */
+  readonly file: string;
+};
 
 /** Whether every table and column of the version at hand is there, too, in the file of another. */
 const hasAll = (db: DatabaseSync, { tables }: Projection): boolean => {
@@ -32,8 +38,8 @@ const hasAll = (db: DatabaseSync, { tables }: Projection): boolean => {
   });
 };
 
-const openFile = (path: string, projection: Projection, version: number): Open => {
-  const db = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
+const openFile = (folder: string, file: string, projection: Projection, version: number): Open => {
+  const db = new DatabaseSync(join(folder, file), { readOnly: true, timeout: 1_000 });
   try {
     if (version !== projection.version && !hasAll(db, projection)) throw new RebuildingError(projection.name);
   } catch (error) {
@@ -49,7 +55,7 @@ const openFile = (path: string, projection: Projection, version: number): Open =
     }
     return statement.all(...values) as Row[];
   };
-  return { db, query, version };
+  return { db, query, version, file };
 };
 
 /** Opens the file that serves; once more where another has taken its place between looking and opening. */
@@ -58,7 +64,7 @@ const connect = (folder: string, projection: Projection): Open => {
   for (let pointer = readPointer(folder, name); pointer !== undefined; ) {
     const file = fileName(name, pointer);
     try {
-      return openFile(join(folder, file), projection, pointer.version);
+      return openFile(folder, file, projection, pointer.version);
     } catch (error) {
       const next = readPointer(folder, name);
       if (next === undefined || fileName(name, next) === file) throw error;
@@ -95,7 +101,13 @@ export const projectionReader = (
     }
   };
 
-  return {
+  /** Whether another file serves by now: this one may have been removed before it was first read. */
+  const isReplaced = ({ file }: Open) => {
+    const now = readPointer(folder, name);
+    return now !== undefined && fileName(name, now) !== file;
+  };
+
+  const reader: ProjectionReader = {
     read: (queries) => {
       try {
         if (open?.generation !== generation()) {
@@ -105,12 +117,15 @@ export const projectionReader = (
         return readOpen(open, queries);
       } catch (error) {
         if ((error as { code?: string }).code !== 'ERR_SQLITE_ERROR') throw error;
+        const replaced = open !== undefined && isReplaced(open);
         const outdated = open !== undefined && open.version !== version;
         close();
+        if (replaced) return reader.read(queries);
         if (outdated) throw new RebuildingError(name, error);
         throw new UnavailableError(`the read model ${name} cannot be read`, { cause: error });
       }
     },
     close,
   };
+  return reader;
 };

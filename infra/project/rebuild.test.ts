@@ -317,6 +317,24 @@ describe('a rebuild', () => {
     expect(shown(counting('a'))).toEqual({ events: 20, position: 60_030 });
   });
 
+  it('counts nothing twice that it held when it had to wait for room', () => {
+    const folding = open([counting('a')], logOf(orders(10_000), 5_000));
+    foldAll(folding);
+    folding.rebuild(['a'], 'full');
+    for (let steps = 0; steps < 7; steps += 1) {
+      if (steps === 4) folding.save();
+      folding.rebuildStep(3_000);
+    }
+    free = 0;
+    rebuildAll(folding, 3_000);
+    expect(folding.status()[0]!.rebuild).toMatchObject({ state: 'waiting', position: 12_000 });
+    free = Number.MAX_SAFE_INTEGER;
+    folding.retry();
+    rebuildAll(folding, 3_000);
+    expect(folding.status()[0]).toMatchObject({ build: 1, rebuild: null });
+    expect(shown(counting('a'))).toEqual({ events: 20_000, position: 30_000 });
+  });
+
   it('waits while its file cannot be written, holds up no other, and counts nothing twice', () => {
     const folding = open([counting('a'), counting('b')], logOf(orders(100)));
     foldAll(folding);
@@ -362,6 +380,22 @@ describe('a rebuild', () => {
     expect(read()).toEqual({ rows: 200, position: 300 });
     generation += 1;
     expect(read()).toEqual({ rows: 400, position: 300 });
+    reader.close();
+  });
+
+  it('fails no reader that has opened the old file, and reads it only once it is gone', () => {
+    const folding = open([counting('a')], logOf(orders(100)));
+    foldAll(folding);
+    folding.rebuild(['a'], 'full');
+    let asked = 0;
+    const reader = projectionReader(folder, counting('a'), () => {
+      // It is asked before a file is opened, and after it.
+      asked += 1;
+      if (asked === 2) rebuildAll(folding);
+      return 1;
+    });
+    expect(reader.read((query) => query('select events from counts')).position).toBe(300);
+    expect(asked).toBeGreaterThan(2);
     reader.close();
   });
 

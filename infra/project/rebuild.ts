@@ -51,6 +51,8 @@ export const prepareRebuild = (
   const wait = (why: string) => {
     state = 'waiting';
     error = { message: why };
+    // What it holds of records after its checkpoint is folded again.
+    file?.forget();
     reached = file?.checkpoint() ?? reached;
   };
 
