@@ -28,8 +28,9 @@ type Wish = {
 /** Open sagas looked at by one call, unless it says otherwise. */
 const batchDefault = 500;
 
-/** How often one looks whether the orchestrator has heard the wishes, and how long at most. */
-const lookEveryMs = 10;
+/** How soon one looks whether the orchestrator has heard the wishes, then ever more rarely, and how long in all. */
+const lookAfterMs = 10;
+const lookAfterMsMax = 500;
 const heardMsMax = 15_000;
 
 /** Asks the next batch of open sagas to go on as that version, those that can. */
@@ -87,8 +88,9 @@ const outcomes = async ({ log, clock }: Needed, wishes: readonly Wish[]) => {
   const moved = movableGroups();
   let movedOn = 0;
   let open = wishes;
-  for (let waitedMs = 0; open.length > 0 && waitedMs < heardMsMax; waitedMs += lookEveryMs) {
-    if (waitedMs > 0) await sleep(clock, lookEveryMs);
+  const until = clock.monotonic() + heardMsMax;
+  for (let pauseMs = lookAfterMs; open.length > 0 && clock.monotonic() < until; pauseMs *= 2) {
+    if (open !== wishes) await sleep(clock, Math.min(pauseMs, lookAfterMsMax));
     const unheard: Wish[] = [];
     for (const wish of open) {
       const next = { from: wish.step.revision + 1, max: 1 };
