@@ -231,6 +231,23 @@ describe('a rebuild', () => {
     reader.close();
   });
 
+  it('is waited for, too, where only a column is missing, which a query for all columns would not say', () => {
+    const log = logOf(orders(10));
+    const first = open([counting('a')], log);
+    foldAll(first);
+    close(first);
+    const changed = counting('a', 2);
+    const counts = {
+      ...changed.tables.counts!,
+      columns: { ...changed.tables.counts!.columns, more: 'text' },
+    };
+    const wider = { ...changed, tables: { counts } };
+    const folding = open([wider], log);
+    expect(() => shown(wider)).toThrow(RebuildingError);
+    rebuildAll(folding);
+    expect(shown(wider).position).toBe(30);
+  });
+
   it('whose fold throws names the record, leaves the old file serving and goes; the others take their place', async () => {
     const log = logOf(orders(100));
     const first = open([counting('a'), counting('b')], log);
@@ -404,8 +421,8 @@ describe('a rebuild', () => {
     foldAll(folding);
     close(folding);
     await writeFile(join(folder, 'a.json'), '{"version":1,"file":"a-v1.db"}\n');
-    const again = open([counting('a')], logOf(orders(10)));
-    expect(again.status()[0]).toMatchObject({ version: 1, build: 0, position: 30 });
+    const again = open([counting('a', 2)], logOf(orders(10)));
+    expect(again.status()[0]).toMatchObject({ version: 1, build: 0, position: 30, state: 'outdated' });
   });
 });
 
