@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream';
 import { backupFormat, manifestName } from '@recourse/contracts/backup';
 import { formatPosition, rfc3339 } from '@recourse/contracts/http';
 import { create } from 'tar';
-import { BackupRunningError } from '../errors.ts';
+import { BackupRunningError, NoSpaceError } from '../errors.ts';
 import type { Backups, BackupUnderWay } from '../ports/backups.ts';
 import type { Clock } from '../ports/clock.ts';
 import { freeBytesOf, needRoom } from './room.ts';
@@ -54,7 +54,9 @@ export const openBackups = (options: BackupsOptions): Backups & { close(): Promi
         return running;
       } catch (error) {
         await end();
-        throw error;
+        throw isFull(error)
+          ? new NoSpaceError(`The disk of ${dataDir} was full before all was copied: make room.`)
+          : error;
       }
     },
     close: async () => {
@@ -62,6 +64,14 @@ export const openBackups = (options: BackupsOptions): Backups & { close(): Promi
       if (running !== undefined && running !== 'copying') await running.end();
     },
   };
+};
+
+/** SQLite's code for a full disk (https://sqlite.org/rescode.html#full). */
+const sqliteFull = 13;
+
+const isFull = (error: unknown): boolean => {
+  const { code, errcode } = error as { readonly code?: string; readonly errcode?: number };
+  return code === 'ENOSPC' || errcode === sqliteFull;
 };
 
 const takeInto = async (

@@ -161,6 +161,20 @@ describe('a query', () => {
     expect((await ask('orders', { asOf: '2026-01-31T12:00:00.999Z' })).asOf.time).toBe(rfc3339(noon));
   });
 
+  it("is refused the past where the disk has little room: what is left is the log's", async () => {
+    let free = 64 * 1024 * 1024;
+    const tight = openQueries({ dataDir, logPath: history.logPath, clock, freeBytes: () => free });
+    const past = async () => (await tight.prepare('orders', { asOf: '10' })).rows({});
+    try {
+      await expect(past()).rejects.toMatchObject({ code: 'no-space' });
+      expect(await (await tight.prepare('orders', {})).rows({})).toMatchObject({ projection: 'orders' });
+      free = Number.MAX_SAFE_INTEGER;
+      expect(await past()).toMatchObject({ asOf: { position: formatPosition(10) } });
+    } finally {
+      await tight.close();
+    }
+  });
+
   it('says that nothing was known before the first record', async () => {
     for (const asOf of ['0', '0000000000000000', '2026-01-31', '2026-01-31T11:59:59.999Z', '1970-01-01'])
       expect(await ask('orders', { asOf })).toMatchObject({

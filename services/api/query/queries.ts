@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import { formatPosition, rfc3339 } from '@recourse/contracts/http';
 import type { ProjectionRows } from '@recourse/contracts/http-rows';
+import { NoSpaceError } from '@recourse/infra/errors';
 import type { Clock } from '@recourse/infra/ports/clock';
+import { fileName, readPointer } from '@recourse/infra/project/pointer';
 import type { Projection } from '@recourse/infra/project/projection';
+import { bytesFree, bytesNeeded, bytesOf } from '@recourse/infra/project/room';
 import { notFound, ProblemError } from '../problem.ts';
 import { projections } from '../projections/all.ts';
 import { type Asked, type AsOf, askedOf } from './asked.ts';
@@ -39,10 +42,13 @@ export type QueriesOptions = {
   readonly logPath: string;
   readonly clock: Clock;
   readonly limits?: FoldLimits;
+  /** What the disk of a folder has free; default: what the system says. */
+  readonly freeBytes?: (folder: string) => number;
 };
 
 /** Makes ready to answer queries; threads are started when they are first needed. */
-export const openQueries = ({ dataDir, logPath, clock, limits }: QueriesOptions): Queries => {
+export const openQueries = (options: QueriesOptions): Queries => {
+  const { dataDir, logPath, clock, limits, freeBytes = bytesFree } = options;
   const reader = openReader({ logPath });
   const served = join(dataDir, 'read-models');
   const folder = join(dataDir, 'as-of');
@@ -51,8 +57,25 @@ export const openQueries = ({ dataDir, logPath, clock, limits }: QueriesOptions)
     logPath,
     clock,
     limits: limits ?? usualFoldLimits,
-    start: startFold,
+    start: (setup, onProgress) => {
+      const refusal = noRoom(setup.projection);
+      if (refusal === undefined) return startFold(setup, onProgress);
+      return { path: Promise.reject(refusal), stop: async () => {} };
+    },
   });
+
+  /** What is folded takes as much room as what serves, at most; the event log must not run out of it. */
+  const noRoom = (projection: string): NoSpaceError | undefined => {
+    const pointer = readPointer(served, projection);
+    const needed = bytesNeeded(
+      pointer === undefined ? 0 : bytesOf(join(served, fileName(projection, pointer))),
+    );
+    const free = freeBytes(dataDir);
+    if (free >= needed) return undefined;
+    return new NoSpaceError(
+      `Folding the past of ${projection} takes up to ${needed} bytes in ${dataDir}, and ${free} are free: make room.`,
+    );
+  };
 
   /** The position of a moment. Throws where it has not come yet. */
   const positionOf = async (projection: string, asOf: AsOf): Promise<number> => {

@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs';
 import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,10 +6,12 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { BackupManifest, backupDatabases } from '@recourse/contracts/backup';
 import { sealed } from '@recourse/infra/backup/seal';
+import { holdFolder } from '@recourse/infra/lock';
 import { create, extract } from 'tar';
 import { openShop, type Shop } from '../../../test/shop.ts';
 import { runRecourse } from '../testing/run-recourse.ts';
 import { restoreBackup } from './restore.ts';
+import { saveBackup } from './save.ts';
 
 jest.setTimeout(60_000);
 
@@ -209,6 +212,36 @@ describe('recourse backup and restore', () => {
       code: 1,
       stderr: expect.stringMatching(/folder\.tar\.part cannot be written/),
     });
+  });
+
+  it('is restored into a folder by one command at a time, and nothing starts there meanwhile', async () => {
+    const dataDir = join(parent, 'wanted');
+    let second: Promise<unknown> | undefined;
+    await restoreBackup({
+      file: backup,
+      dataDir,
+      onBytes: () => {
+        second = restoreBackup({ file: backup, dataDir }).catch((error: unknown) => error);
+        expect(() => holdFolder(dataDir, { host: '127.0.0.1', port: 0 })).toThrow('is held by process');
+      },
+    });
+    expect(await second).toMatchObject({ code: 'data-folder-not-empty' });
+    expect(await (await open(dataDir)).order(orderId)).toMatchObject({ state: 'completed' });
+  });
+
+  it('is not saved where another is being saved', async () => {
+    const file = join(parent, 'nightly.tar');
+    const take = async () => createReadStream(backup);
+    let second: Promise<unknown> | undefined;
+    await saveBackup({
+      file,
+      take,
+      onBytes: () => {
+        second = saveBackup({ file, take }).catch((error: unknown) => error);
+      },
+    });
+    expect(await second).toMatchObject({ code: 'file-exists', message: expect.stringMatching(/\.part is/) });
+    expect(await readFile(file)).toEqual(await readFile(backup));
   });
 
   it('takes an empty folder as it is, with the lock that a stopped server leaves', async () => {

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { BackupManifest } from '@recourse/contracts/backup';
 import { needRoom } from '@recourse/infra/backup/room';
 import { StartError } from '@recourse/infra/errors';
-import { holderOf } from '@recourse/infra/lock';
+import { type Held, holderOf, holdFolder } from '@recourse/infra/lock';
 import { readBackup } from './read-backup.ts';
 
 /** How a backup is put back. */
@@ -27,11 +27,11 @@ export const restoreBackup = async ({ file, ...it }: RestoreOptions): Promise<Ba
   refuseData(dataDir);
   if (!existsSync(file))
     throw new StartError('backup-missing', `${file} does not exist. Nothing was changed.`);
+  const held = holdToFill(dataDir);
   const beside = `${dataDir}.restoring`;
-  await mkdir(dirname(dataDir), { recursive: true });
-  await rm(beside, { recursive: true, force: true });
-  await mkdir(beside);
   try {
+    await rm(beside, { recursive: true, force: true });
+    await mkdir(beside);
     const manifest = await readBackup(createReadStream(file), {
       name: file,
       onManifest: ({ files }) => {
@@ -41,26 +41,44 @@ export const restoreBackup = async ({ file, ...it }: RestoreOptions): Promise<Ba
       },
       onFile: (name, chunks) => write(join(beside, name), chunks, it.onWritten),
     });
-    await moveInto(beside, dataDir);
+    await moveInto(beside, dataDir, held);
     return manifest;
   } catch (error) {
     await rm(beside, { recursive: true, force: true });
     throw error;
+  } finally {
+    held.release();
   }
 };
 
 /** What a folder may hold that holds no data: a lock of nobody. */
-const lockFiles = new Set(['lock.db', 'lock.json']);
+const lockFiles = new Set(['lock.db', 'lock.db-journal', 'lock.json']);
 
 /** Refuses a folder that holds data, or that a process has: the `StartError` `data-folder-not-empty`. */
 export const refuseData = (dataDir: string) => {
-  const names = existsSync(dataDir) ? readdirSync(dataDir) : [];
-  if (names.every((name) => lockFiles.has(name)) && holderOf(dataDir) === undefined) return;
-  throw new StartError(
+  if (!isBare(dataDir) || holderOf(dataDir) !== undefined) throw notEmpty(dataDir);
+};
+
+/**
+ * Takes a folder that holds no data while another is filled to take its place: nobody else fills it, and nothing starts
+ * on it. Throws as `refuseData` and `holdFolder` do.
+ */
+export const holdToFill = (dataDir: string): Held => {
+  refuseData(dataDir);
+  const held = holdFolder(dataDir, { host: '127.0.0.1', port: 0 });
+  if (isBare(dataDir)) return held;
+  held.release();
+  throw notEmpty(dataDir);
+};
+
+const isBare = (dataDir: string): boolean =>
+  !existsSync(dataDir) || readdirSync(dataDir).every((name) => lockFiles.has(name));
+
+const notEmpty = (dataDir: string) =>
+  new StartError(
     'data-folder-not-empty',
     `${dataDir} holds data already: name another folder with --data-dir, or move this one away. Nothing was changed.`,
   );
-};
 
 const write = async (
   path: string,
@@ -71,7 +89,7 @@ const write = async (
   const file = await open(path, 'wx');
   try {
     for await (const chunk of chunks) {
-      await file.write(chunk);
+      await file.writeFile(chunk);
       onWritten?.(chunk.length);
     }
     await file.sync();
@@ -81,9 +99,10 @@ const write = async (
   await syncFolder(dirname(path));
 };
 
-/** Gives a folder that was filled beside its place that place, durably and in one step. */
-export const moveInto = async (beside: string, dataDir: string) => {
+/** Gives a folder that was filled beside its place that place, durably and in one step. The place is given up first. */
+export const moveInto = async (beside: string, dataDir: string, held: Held) => {
   await syncFolder(beside);
+  held.release();
   for (const name of lockFiles) await rm(join(dataDir, name), { force: true });
   if (existsSync(dataDir)) await rmdir(dataDir);
   await rename(beside, dataDir);

@@ -30,7 +30,13 @@ export const saveBackup = async ({ take, ...it }: SaveOptions): Promise<BackupMa
   const part = `${file}.part`;
   if (existsSync(file))
     throw new StartError('file-exists', `${file} is there already: name another. No backup was taken.`);
-  const handle = await open(part, 'w').catch((error: Error) => {
+  // One that is there may be another backup's, which is being saved now.
+  const handle = await open(part, 'wx').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EEXIST')
+      throw new StartError(
+        'file-exists',
+        `${part} is there: a backup is being saved there, or one was broken off. Remove it then, or name another file. No backup was taken.`,
+      );
     throw new StartError('file-unusable', `${part} cannot be written: ${error.message}.`);
   });
   let unsynced = 0;
@@ -43,7 +49,7 @@ export const saveBackup = async ({ take, ...it }: SaveOptions): Promise<BackupMa
         it.onBytes?.(total);
       },
       onChunk: async (chunk) => {
-        await handle.write(chunk);
+        await handle.writeFile(chunk);
         unsynced += chunk.length;
         if (unsynced >= syncEveryBytes) {
           await handle.datasync();

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import type { ExportRecord } from '@recourse/contracts/export';
 import type { StreamName } from '@recourse/contracts/streams';
 import { StartError } from '@recourse/infra/errors';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { NewEvent } from '@recourse/infra/ports/event-log';
 import { systemClock } from '@recourse/infra/system';
-import { moveInto, refuseData } from '../backup/restore.ts';
+import { holdToFill, moveInto, refuseData } from '../backup/restore.ts';
 import { type ImportNote, importNoteName } from '../imported.ts';
 import { type Exported, readExport } from './read-export.ts';
 
@@ -34,18 +34,20 @@ export const importExport = async (file: string, folder: string): Promise<Import
   });
   const { header, records } = readExport(text, file);
   const own = records.filter(({ forReading }) => forReading !== true);
+  const held = holdToFill(dataDir);
   const beside = `${dataDir}.importing`;
-  await mkdir(dirname(dataDir), { recursive: true });
-  await rm(beside, { recursive: true, force: true });
-  await mkdir(beside);
   try {
+    await rm(beside, { recursive: true, force: true });
+    await mkdir(beside);
     await writeLog(join(beside, 'log.db'), own);
     const note: ImportNote = { orderId: header.orderId, from: basename(file) };
     await writeFile(join(beside, importNoteName), `${JSON.stringify(note)}\n`);
-    await moveInto(beside, dataDir);
+    await moveInto(beside, dataDir, held);
   } catch (error) {
     await rm(beside, { recursive: true, force: true });
     throw error;
+  } finally {
+    held.release();
   }
   return { header, records: own.length, leftOut: records.length - own.length };
 };
