@@ -107,10 +107,21 @@ try {
   for (const clients of [1, 16, 64, 256]) rows.push(await row(server, clients, 0.2));
   const peakMb = (await server.memory()).peakMb;
 
+  await server.stop();
+  // The same load, in turn, on either version of the saga: compare these two with each other.
+  const versions = [];
+  for (const version of ['1', '2']) {
+    server = await startServer(join(folder, `saga-v${version}`), { port, args: ['--saga-version', version] });
+    await stockUp(server);
+    await load(server, { clients: 16, seconds: Math.min(3, seconds) });
+    say(`on version ${version} of the saga:`);
+    versions.push({ version, ...(await row(server, 64)) });
+    await server.stop();
+  }
+
   const growth = [];
   let readyFullMs: number | undefined;
   if (growthOrders > 0) {
-    await server.stop();
     const fresh = join(folder, 'growth');
     server = await startServer(fresh, { port });
     await stockUp(server);
@@ -136,8 +147,8 @@ try {
     server = await startServer(fresh, { port });
     readyFullMs = server.readyMs;
     say(`ready with ${done} orders behind it: ${readyFullMs.toFixed(0)} ms`);
+    await server.stop();
   }
-  await server.stop();
   server = await startServer(growthOrders > 0 ? join(folder, 'growth') : dataDir, { port });
   const rebuild = await measureRebuild(server, () => load(server, { clients: 64 }));
   for (const line of rebuildLines(rebuild)) say(line);
@@ -160,6 +171,7 @@ try {
     peakMb,
     shareOfLimit,
     rows,
+    versions,
     growth,
     rebuild,
     verify,
