@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite';
 import type { TimerSet } from '@recourse/contracts/events';
 import type { EventId, OrderId, TimerId } from '@recourse/contracts/ids';
 import { beyondLog } from './beyond-log.ts';
@@ -26,7 +27,7 @@ export const openTimerStore = (path: string, head = Number.POSITIVE_INFINITY): T
     code: 'timer-store',
     deletingIt: 'set the timers anew from the log',
   });
-  const latest = Number(db.prepare('select max(position) as latest from pending').get()?.latest ?? 0);
+  const latest = latestIn(db);
   if (latest > head) {
     db.close();
     const deletingIt = 'the timers are set anew from the log';
@@ -57,6 +58,29 @@ export const openTimerStore = (path: string, head = Number.POSITIVE_INFINITY): T
     },
     close: () => db.close(),
   };
+};
+
+const latestIn = (db: DatabaseSync): number =>
+  Number(db.prepare('select max(position) as latest from pending').get()?.latest ?? 0);
+
+/**
+ * The position of the last record that a timer in `timers.db` comes from; 0 where there is none. Nothing is changed.
+ * Throws `StartError`.
+ */
+export const latestTimer = (path: string): number => {
+  const db = openStateFile({
+    path,
+    schema,
+    schemaVersion,
+    code: 'timer-store',
+    deletingIt: 'set the timers anew from the log',
+    readOnly: true,
+  });
+  try {
+    return latestIn(db);
+  } finally {
+    db.close();
+  }
 };
 
 const timerOf = (row: Record<string, unknown>): PendingTimer => ({

@@ -127,7 +127,8 @@ describe('a log that was damaged', () => {
       edit(dataDir, 'log.db', `DELETE FROM records WHERE position = ${position}`),
     );
     expect(verification.verdict).toBe('damage');
-    expect(codesOf(verification).log).toEqual(['record-missing']);
+    const isLast = position === records.length;
+    expect(codesOf(verification).log).toEqual(['record-missing', ...(isLast ? ['end-missing'] : [])]);
     const category = stream.slice(0, stream.indexOf('-'));
     expect(saidBy(verification)).toContainEqual(
       expect.stringMatching(
@@ -148,6 +149,30 @@ describe('a log that was damaged', () => {
     expect(verification.verdict).toBe('damage');
     expect(codesOf(verification).log).toEqual(['record-changed']);
     expect(saidBy(verification)[0]).toMatch(new RegExp(`^record ${position} .*OrderShipped.* checksum`));
+  });
+
+  it('that has lost its end as if it had never been there: what beside it knows of more tells', async () => {
+    const beyond = records.length + 7;
+    const checkpoint = await verifiedAfter((dataDir) =>
+      edit(dataDir, 'delivery.db', `UPDATE checkpoint SET position = ${beyond} WHERE grp = 'payment'`),
+    );
+    expect(checkpoint.verdict).toBe('damage');
+    expect(saidBy(checkpoint)).toEqual([
+      `log.db ends at record ${records.length}, and delivery.db knows of record ${beyond} (the checkpoint of payment): the log has lost its end, or the two are of different moments`,
+    ]);
+    const timer = await verifiedAfter((dataDir) =>
+      edit(
+        dataDir,
+        'timers.db',
+        `INSERT INTO pending VALUES ('timer', 'order', 'cause', ${beyond}, 'ask', 1000, 0)`,
+      ),
+    );
+    expect(codesOf(timer)).toEqual({ log: ['end-missing'] });
+    const unreadable = await verifiedAfter((dataDir) =>
+      writeFileSync(join(dataDir, 'timers.db'), 'not a database, however long it is read'),
+    );
+    expect(codesOf(unreadable)).toEqual({ log: ['beside-unreadable'] });
+    expect(unreadable.verdict).toBe('incomplete');
   });
 
   it('of which nothing can be read: that is damage, too', async () => {
@@ -390,6 +415,7 @@ describe('answers', () => {
       `UPDATE heads SET position = ${position} WHERE position = ${position + 1}`,
     );
     rewriteRecord(logOf(small.dataDir), position + 1, { position });
+    edit(small.dataDir, 'delivery.db', `UPDATE checkpoint SET position = min(position, ${position})`);
     const verification = await verifyFolder(small.dataDir);
     await small.end();
     expect(codesOf(verification).log).toBeUndefined();

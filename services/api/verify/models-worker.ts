@@ -6,6 +6,7 @@ import type { Projection } from '@recourse/infra/project/projection';
 import { FoldError } from '@recourse/infra/project/replay';
 import { foregroundClock } from '@recourse/infra/system';
 import { projections } from '../projections/all.ts';
+import { checkBeyond } from './beyond.ts';
 import { checkLedger } from './ledger.ts';
 import { checkModels } from './models.ts';
 import type { CheckResult, FromVerifier, VerifySetup } from './protocol.ts';
@@ -16,7 +17,7 @@ import { type Refold, refoldInto } from './refold.ts';
  * time than the other one, so SQLite's own look at the log is here, too.
  */
 const run = async (): Promise<readonly CheckResult[]> => {
-  const { logPath, models: folder, scratch, books, head } = workerData as VerifySetup;
+  const { dataDir, logPath, models: folder, scratch, books, head } = workerData as VerifySetup;
   const found = { log: findingList(), models: findingList(), ledger: findingList() };
   let models = 0;
   let rows = 0;
@@ -48,6 +49,7 @@ const run = async (): Promise<readonly CheckResult[]> => {
   };
 
   verifyStructure(logPath, found.log);
+  checkBeyond(dataDir, logPath, found.log);
   const refold = refoldAll(projections);
   if (refold !== undefined) {
     models = refold.projections.length;

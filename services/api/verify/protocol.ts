@@ -5,6 +5,8 @@ import type { BooksPaths } from '../projections/ledger-compare.ts';
 
 /** What a thread is started with; each takes what it needs. */
 export type VerifySetup = {
+  /** What holds all of it. */
+  readonly dataDir: string;
   /** The log's file, and the position up to which it is looked at. */
   readonly logPath: string;
   readonly head: number;

@@ -86,6 +86,7 @@ export const openVerifications = ({ dataDir, clock, logger }: VerificationsOptio
     const scratch = join(dataDir, `${scratchPrefix}${verificationId}`);
     mkdirSync(scratch, { recursive: true });
     const setup: VerifySetup = {
+      dataDir,
       logPath,
       head,
       models: join(dataDir, 'read-models'),
