@@ -5,10 +5,10 @@ import { PassThrough } from 'node:stream';
 import { backupFormat, manifestName } from '@recourse/contracts/backup';
 import { formatPosition, rfc3339 } from '@recourse/contracts/http';
 import { create } from 'tar';
-import { BackupRunningError, NoSpaceError } from '../errors.ts';
+import { BackupRunningError } from '../errors.ts';
 import type { Backups, BackupUnderWay } from '../ports/backups.ts';
 import type { Clock } from '../ports/clock.ts';
-import { freeBytesOf, needRoom } from './room.ts';
+import { freeBytesOf, fullAsSaid, needRoom } from './room.ts';
 import { sealed } from './seal.ts';
 import { openSnapshot } from './snapshot.ts';
 import { sumFiles } from './sums.ts';
@@ -54,9 +54,7 @@ export const openBackups = (options: BackupsOptions): Backups & { close(): Promi
         return running;
       } catch (error) {
         await end();
-        throw isFull(error)
-          ? new NoSpaceError(`The disk of ${dataDir} was full before all was copied: make room.`)
-          : error;
+        throw fullAsSaid(error, dataDir);
       }
     },
     close: async () => {
@@ -64,14 +62,6 @@ export const openBackups = (options: BackupsOptions): Backups & { close(): Promi
       if (running !== undefined && running !== 'copying') await running.end();
     },
   };
-};
-
-/** SQLite's code for a full disk (https://sqlite.org/rescode.html#full). */
-const sqliteFull = 13;
-
-const isFull = (error: unknown): boolean => {
-  const { code, errcode } = error as { readonly code?: string; readonly errcode?: number };
-  return code === 'ENOSPC' || errcode === sqliteFull;
 };
 
 const takeInto = async (

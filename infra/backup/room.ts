@@ -21,3 +21,15 @@ export const needRoom = (folder: string, bytes: number, freeBytes = freeBytesOf)
     `The disk of ${folder} has ${megabytes(free)} MB free, and ${megabytes(needed)} MB are needed: make room, or use another disk.`,
   );
 };
+
+/** SQLite's code for a full disk (https://sqlite.org/rescode.html#full). */
+const sqliteFull = 13;
+
+/** What is thrown where a folder's disk became full meanwhile: a `NoSpaceError`; any other error as it is. */
+export const fullAsSaid = (error: unknown, folder: string): unknown => {
+  const { code, errcode } = error as { readonly code?: string; readonly errcode?: number };
+  if (code !== 'ENOSPC' && errcode !== sqliteFull) return error;
+  return new NoSpaceError(
+    `The disk of ${folder} was full before all was written: make room, or use another disk.`,
+  );
+};

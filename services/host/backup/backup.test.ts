@@ -116,6 +116,12 @@ describe('recourse backup and restore', () => {
         ),
       });
     }
+    const folder = await runRecourse(['restore', parent, '--data-dir', join(parent, 'into')]);
+    expect(folder).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/cannot be read: EISDIR.+\. Nothing/),
+    });
+    expect(folder.stderr).not.toMatch(/^Error|\n {4}at /);
     expect((await readdir(parent)).filter((name) => name.startsWith('into'))).toEqual([]);
   });
 

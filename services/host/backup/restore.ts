@@ -2,7 +2,7 @@ import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BackupManifest } from '@recourse/contracts/backup';
-import { needRoom } from '@recourse/infra/backup/room';
+import { fullAsSaid, needRoom } from '@recourse/infra/backup/room';
 import { StartError } from '@recourse/infra/errors';
 import { type Held, holderOf, holdFolder } from '@recourse/infra/lock';
 import { readBackup } from './read-backup.ts';
@@ -20,7 +20,7 @@ export type RestoreOptions = {
 /**
  * Puts a backup into a data folder that holds no data yet. It is unpacked beside the folder, checked, synced, and only
  * then moved into its place, in one step: all of it or nothing. Throws `StartError`: `data-folder-not-empty`,
- * `backup-missing`, `no-space`, or what `readBackup` throws.
+ * `backup-missing` (it cannot be read, either), `no-space`, or what `readBackup` throws.
  */
 export const restoreBackup = async ({ file, ...it }: RestoreOptions): Promise<BackupManifest> => {
   const dataDir = resolve(it.dataDir);
@@ -32,7 +32,7 @@ export const restoreBackup = async ({ file, ...it }: RestoreOptions): Promise<Ba
   try {
     await rm(beside, { recursive: true, force: true });
     await mkdir(beside);
-    const manifest = await readBackup(createReadStream(file), {
+    const manifest = await readBackup(bytesOf(file), {
       name: file,
       onManifest: ({ files }) => {
         const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -45,11 +45,20 @@ export const restoreBackup = async ({ file, ...it }: RestoreOptions): Promise<Ba
     return manifest;
   } catch (error) {
     await rm(beside, { recursive: true, force: true });
-    throw error;
+    throw fullAsSaid(error, dirname(dataDir));
   } finally {
     held.release();
   }
 };
+
+async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(file);
+  } catch (error) {
+    const why = (error as Error).message;
+    throw new StartError('backup-missing', `${file} cannot be read: ${why}. Nothing was changed.`);
+  }
+}
 
 /** What a folder may hold that holds no data: a lock of nobody. */
 const lockFiles = new Set(['lock.db', 'lock.db-journal', 'lock.json']);

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { BackupManifest } from '@recourse/contracts/backup';
-import { needRoom } from '@recourse/infra/backup/room';
+import { fullAsSaid, needRoom } from '@recourse/infra/backup/room';
 import { StartError } from '@recourse/infra/errors';
 import { readBackup } from './read-backup.ts';
 import { syncFolder } from './restore.ts';
@@ -66,6 +66,6 @@ export const saveBackup = async ({ take, ...it }: SaveOptions): Promise<BackupMa
   } catch (error) {
     await handle.close().catch(() => {});
     await rm(part, { force: true });
-    throw error;
+    throw fullAsSaid(error, dirname(file));
   }
 };
