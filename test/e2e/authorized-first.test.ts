@@ -1,47 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openShop, type Shop, until, usualOrder } from '../shop.ts';
+import { ended, inState, ledgerBalances, providerOutOfReach, wayOf } from './following.ts';
 
 /** Orders on version 2 of the saga: the money is authorised first, captured once the parcel is gone. */
 
-/** A token with which the provider is not reached before `reachable` is set, however often it is asked. */
-const unreached = 'tok_accepted:unreached';
-let reachable = false;
+const outOfReach = providerOutOfReach();
 
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop({
     flags: { sagaVersion: '2' },
-    overrides: {
-      wrapGateway: (gateway) => ({
-        ...gateway,
-        authorize: async (request) => {
-          if (request.paymentToken === unreached && !reachable) throw new Error('not reached');
-          return gateway.authorize(request);
-        },
-      }),
-    },
+    overrides: { wrapGateway: outOfReach.wrapGateway },
   });
 });
 afterAll(async () => {
   await shop.end();
 });
-
-/** The chart's states that the order went through. */
-const wayOf = async (orderId: string) => {
-  const { steps } = await shop.saga(orderId);
-  return steps.map(({ state }) => state).filter((state, index, all) => state !== all[index - 1]);
-};
-const ended = (orderId: string) =>
-  until(
-    () => shop.order(orderId),
-    ({ endedAt }) => endedAt !== null,
-  );
-const inState = (orderId: string, state: string) =>
-  until(
-    () => shop.saga(orderId),
-    (saga) => saga.state === state,
-  );
-const ledgerBalances = async () => expect((await shop.ledger()).violations).toEqual([]);
 
 describe('an order', () => {
   it('completes: authorised, reserved, shipped, captured', async () => {
@@ -65,28 +39,28 @@ describe('an order', () => {
       '→ CompleteOrder',
       'OrderCompleted',
     ]);
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is cancelled when its authorisation is declined: nothing had happened', async () => {
     const order = await shop.placeAndWait({ paymentToken: 'tok_declined' });
     expect(order).toMatchObject({ state: 'cancelled', because: 'payment-failed', payment: 'failed' });
-    expect(await wayOf(order.orderId)).toEqual(['authorizing', 'cancelling', 'cancelled']);
-    await ledgerBalances();
+    expect(await wayOf(shop, order.orderId)).toEqual(['authorizing', 'cancelling', 'cancelled']);
+    await ledgerBalances(shop);
   });
 
   it('is voided, not refunded, when the stock does not suffice', async () => {
     const lines = [{ sku: 'SKU-B', quantity: 6, unitPrice: 100 }];
     const order = await shop.placeAndWait({ lines });
     expect(order).toMatchObject({ state: 'cancelled', because: 'inventory-failed', payment: 'voided' });
-    expect(await wayOf(order.orderId)).toEqual([
+    expect(await wayOf(shop, order.orderId)).toEqual([
       'authorizing',
       'reserving',
       'voiding',
       'cancelling',
       'cancelled',
     ]);
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is released and voided when the carrier does not serve its country', async () => {
@@ -98,23 +72,23 @@ describe('an order', () => {
       inventory: 'released',
       shipping: 'failed',
     });
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is taken back when the customer cancels while the authorisation is out: it is learned, then voided', async () => {
     const orderId = await shop.place({ paymentToken: 'tok_slow' });
-    await inState(orderId, 'authorizing');
+    await inState(shop, orderId, 'authorizing');
     expect((await shop.post(`/orders/${orderId}/cancel`)).status).toBe(202);
-    expect(await ended(orderId)).toMatchObject({ state: 'cancelled', payment: 'voided' });
-    expect(await wayOf(orderId)).toEqual(['authorizing', 'voiding', 'cancelling', 'cancelled']);
-    await ledgerBalances();
+    expect(await ended(shop, orderId)).toMatchObject({ state: 'cancelled', payment: 'voided' });
+    expect(await wayOf(shop, orderId)).toEqual(['authorizing', 'voiding', 'cancelling', 'cancelled']);
+    await ledgerBalances(shop);
   });
 
   it('is taken back when the authorisation stays unknown: the void learns the outcome first', async () => {
-    const orderId = await shop.place({ paymentToken: unreached });
-    await inState(orderId, 'voiding');
-    reachable = true;
-    expect(await ended(orderId)).toMatchObject({
+    const orderId = await shop.place({ paymentToken: outOfReach.token });
+    await inState(shop, orderId, 'voiding');
+    outOfReach.comeBack();
+    expect(await ended(shop, orderId)).toMatchObject({
       state: 'cancelled',
       because: 'payment-unknown',
       payment: 'voided',
@@ -129,7 +103,7 @@ describe('an order', () => {
       '→ CancelOrder',
       'OrderCancelled',
     ]);
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it.each(['tok_answer_lost', 'tok_capture_answer_lost', 'tok_capture_down_3'])(
@@ -137,37 +111,37 @@ describe('an order', () => {
     async (paymentToken) => {
       const order = await shop.placeAndWait({ paymentToken });
       expect(order).toMatchObject({ state: 'completed', payment: 'captured' });
-      await ledgerBalances();
+      await ledgerBalances(shop);
     },
   );
 
   it.each(['tok_void_answer_lost', 'tok_void_down_3'])('is voided once with %s', async (paymentToken) => {
     const order = await shop.placeAndWait({ paymentToken, country: 'Atlantis' });
     expect(order).toMatchObject({ state: 'cancelled', payment: 'voided' });
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is captured although the customer asked to cancel, where the parcel was gone', async () => {
     const orderId = await shop.place({ country: 'ZZ-gone' });
-    await inState(orderId, 'shipping');
+    await inState(shop, orderId, 'shipping');
     expect((await shop.post(`/orders/${orderId}/cancel`)).status).toBe(202);
-    expect(await ended(orderId)).toMatchObject({
+    expect(await ended(shop, orderId)).toMatchObject({
       state: 'completed',
       payment: 'captured',
       cancellationRefused: true,
     });
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is voided when the customer cancels while the shipment is out and the carrier can stop it', async () => {
     const orderId = await shop.place({ country: 'ZZ-answer-lost' });
-    await inState(orderId, 'shipping');
+    await inState(shop, orderId, 'shipping');
     expect((await shop.post(`/orders/${orderId}/cancel`)).status).toBe(202);
-    const order = await ended(orderId);
+    const order = await ended(shop, orderId);
     // The repeat of the shipment may have come first: then it is past the pivot, and says so.
     if (order.state === 'completed') expect(order.cancellationRefused).toBe(true);
     else expect(order).toMatchObject({ shipping: 'cancelled', inventory: 'released', payment: 'voided' });
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('can be cancelled no more while its capture is asked for in vain: it is flagged, and waits for a person', async () => {
@@ -190,7 +164,7 @@ describe('an order', () => {
       note: 'captured in the console of the provider',
     });
     expect(status).toBe(202);
-    expect(await ended(orderId)).toMatchObject({ state: 'completed', payment: 'captured' });
+    expect(await ended(shop, orderId)).toMatchObject({ state: 'completed', payment: 'captured' });
     const { money, violations } = await shop.ledger();
     expect(violations).toEqual([]);
     expect(money[0]!.capturedByPerson).toBeGreaterThanOrEqual(order.total);
@@ -222,24 +196,24 @@ describe('a person', () => {
     expect([wrong.status, wrong.body.code]).toEqual([409, 'not-resolvable']);
     expect((await shop.post(`/sagas/${orderId}/resolve`, { ...said, commandId, outcome })).status).toBe(202);
     if (outcome === 'AuthorizationFailed') {
-      expect(await ended(orderId)).toMatchObject({ state, because: 'payment-failed' });
+      expect(await ended(shop, orderId)).toMatchObject({ state, because: 'payment-failed' });
       return;
     }
     // The provider knows no authorisation of that name, so the capture is for the person, too.
-    const saga = await inState(orderId, 'capturing');
+    const saga = await inState(shop, orderId, 'capturing');
     await until(
       () => shop.order(orderId),
       ({ payment }) => payment === 'capturing',
     );
     const capture = { ...said, commandId: saga.waitsFor!.commandId, outcome: 'PaymentCaptured' };
     expect((await shop.post(`/sagas/${orderId}/resolve`, capture)).status).toBe(202);
-    expect(await ended(orderId)).toMatchObject({ state, payment: 'captured' });
-    await ledgerBalances();
+    expect(await ended(shop, orderId)).toMatchObject({ state, payment: 'captured' });
+    await ledgerBalances(shop);
   });
 
   it('resolves the void of an authorisation that the provider never tells of', async () => {
     const orderId = await shop.place({ paymentToken: 'tok_down' });
-    await inState(orderId, 'voiding');
+    await inState(shop, orderId, 'voiding');
     const { commandId } = (await shop.saga(orderId)).waitsFor!;
     const resolved = { ...said, commandId, outcome: 'PaymentVoided' };
     for (const openOutcome of [undefined, 'OrderShipped', 'PaymentFailed']) {
@@ -251,8 +225,8 @@ describe('a person', () => {
       openOutcome: 'AuthorizationFailed',
     });
     expect(status).toBe(202);
-    expect(await ended(orderId)).toMatchObject({ state: 'cancelled', because: 'payment-unknown' });
-    await ledgerBalances();
+    expect(await ended(shop, orderId)).toMatchObject({ state: 'cancelled', because: 'payment-unknown' });
+    await ledgerBalances(shop);
   });
 });
 

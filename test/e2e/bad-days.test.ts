@@ -1,16 +1,12 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import { openShop, type Shop, until, usualOrder } from '../shop.ts';
+import { ended } from './following.ts';
 
 let shop: Shop;
 afterEach(async () => {
   await shop.end();
 });
-const ended = (orderId: string) =>
-  until(
-    () => shop.order(orderId),
-    ({ endedAt }) => endedAt !== null,
-  );
 
 describe('a disk that fails', () => {
   const refuses = async () => {
@@ -28,7 +24,7 @@ describe('a disk that fails', () => {
     const { dataDir } = shop;
     await shop.close();
     shop = await openShop({ dataDir });
-    expect(await ended(before)).toMatchObject({ state: 'completed' });
+    expect(await ended(shop, before)).toMatchObject({ state: 'completed' });
     const again = await shop.post('/orders', usualOrder, { 'idempotency-key': 'during', prefer: 'wait=10' });
     expect([again.status, again.body.state]).toEqual([200, 'completed']);
     expect((await shop.ledger()).violations).toEqual([]);
@@ -63,7 +59,7 @@ describe('a disk that fails', () => {
     await shop.close();
     shop = await openShop({ dataDir });
     for (const id of [orderId, ...acknowledged])
-      expect(await ended(id)).toMatchObject({ state: 'completed' });
+      expect(await ended(shop, id)).toMatchObject({ state: 'completed' });
     expect((await shop.ledger()).violations).toEqual([]);
   });
 });
@@ -109,7 +105,7 @@ describe('a message that its participant cannot handle', () => {
     expect((await shop.post(`/orders/${orderId}/cancel`)).status).toBe(202);
     poisoned = false;
     expect((await shop.post(`/sagas/${orderId}/retry`, { note: 'mended' })).status).toBe(202);
-    expect(await ended(orderId)).toMatchObject({ state: 'cancelled', because: 'customer-cancelled' });
+    expect(await ended(shop, orderId)).toMatchObject({ state: 'cancelled', because: 'customer-cancelled' });
     expect((await shop.get('/dead-letters')).body.items).toEqual([]);
     expect((await shop.ledger()).violations).toEqual([]);
   });
@@ -131,7 +127,7 @@ describe('a message that its participant cannot handle', () => {
     );
     const { status } = await shop.post(`/dead-letters/${id}/discard`, { note: 'never to be charged' });
     expect(status).toBeLessThan(300);
-    expect(await ended(orderId)).toMatchObject({ state: 'cancelled', payment: 'none' });
+    expect(await ended(shop, orderId)).toMatchObject({ state: 'cancelled', payment: 'none' });
     expect((await shop.post(`/dead-letters/${id}/redrive`)).status).toBe(404);
     expect((await shop.ledger()).violations).toEqual([]);
   });

@@ -1,44 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { openShop, type Shop, until } from '../shop.ts';
+import { openShop, type Shop } from '../shop.ts';
+import { ended, inState, ledgerBalances, providerOutOfReach, wayOf } from './following.ts';
 
-/** A token with which the provider is not reached before `reachable` is set, however often it is asked. */
-const unreached = 'tok_accepted:unreached';
-let reachable = false;
+const outOfReach = providerOutOfReach();
 
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop({
-    overrides: {
-      wrapGateway: (gateway) => ({
-        ...gateway,
-        charge: async (request) => {
-          if (request.paymentToken === unreached && !reachable) throw new Error('not reached');
-          return gateway.charge(request);
-        },
-      }),
-    },
+    overrides: { wrapGateway: outOfReach.wrapGateway },
   });
 });
 afterAll(async () => {
   await shop.end();
 });
-
-/** The chart's states that the order went through. */
-const wayOf = async (orderId: string) => {
-  const { steps } = await shop.saga(orderId);
-  return steps.map(({ state }) => state).filter((state, index, all) => state !== all[index - 1]);
-};
-const ended = (orderId: string) =>
-  until(
-    () => shop.order(orderId),
-    ({ endedAt }) => endedAt !== null,
-  );
-const inState = (orderId: string, state: string) =>
-  until(
-    () => shop.saga(orderId),
-    (saga) => saga.state === state,
-  );
-const ledgerBalances = async () => expect((await shop.ledger()).violations).toEqual([]);
 
 describe('an order', () => {
   it('completes: paid, reserved, shipped', async () => {
@@ -65,7 +39,7 @@ describe('an order', () => {
       '→ CompleteOrder',
       'OrderCompleted',
     ]);
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is cancelled when its payment fails: nothing had happened', async () => {
@@ -76,8 +50,8 @@ describe('an order', () => {
       payment: 'failed',
       inventory: 'none',
     });
-    expect(await wayOf(order.orderId)).toEqual(['paying', 'cancelling', 'cancelled']);
-    await ledgerBalances();
+    expect(await wayOf(shop, order.orderId)).toEqual(['paying', 'cancelling', 'cancelled']);
+    await ledgerBalances(shop);
   });
 
   it('is refunded when the stock does not suffice, and says which SKU', async () => {
@@ -90,14 +64,14 @@ describe('an order', () => {
     expect(order.shortages).toEqual([
       { sku: 'SKU-B', requested: 6, onHand: 5, reason: 'insufficient-stock' },
     ]);
-    expect(await wayOf(order.orderId)).toEqual([
+    expect(await wayOf(shop, order.orderId)).toEqual([
       'paying',
       'reserving',
       'refunding',
       'cancelling',
       'cancelled',
     ]);
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is released and refunded when the carrier does not serve its country', async () => {
@@ -109,7 +83,7 @@ describe('an order', () => {
       inventory: 'released',
       shipping: 'failed',
     });
-    expect(await wayOf(order.orderId)).toEqual([
+    expect(await wayOf(shop, order.orderId)).toEqual([
       'paying',
       'reserving',
       'shipping',
@@ -118,29 +92,29 @@ describe('an order', () => {
       'cancelling',
       'cancelled',
     ]);
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is taken back when the customer cancels while the payment is out: the step in flight is undone first', async () => {
     const orderId = await shop.place({ paymentToken: 'tok_slow' });
-    await inState(orderId, 'paying');
+    await inState(shop, orderId, 'paying');
     expect((await shop.post(`/orders/${orderId}/cancel`)).status).toBe(202);
     expect((await shop.post(`/orders/${orderId}/cancel`)).status).toBe(202);
-    expect(await ended(orderId)).toMatchObject({
+    expect(await ended(shop, orderId)).toMatchObject({
       state: 'cancelled',
       because: 'customer-cancelled',
       payment: 'refunded',
     });
     expect((await shop.post(`/orders/${orderId}/cancel`)).status).toBe(200);
-    expect(await wayOf(orderId)).toEqual(['paying', 'refunding', 'cancelling', 'cancelled']);
-    await ledgerBalances();
+    expect(await wayOf(shop, orderId)).toEqual(['paying', 'refunding', 'cancelling', 'cancelled']);
+    await ledgerBalances(shop);
   });
 
   it('is taken back when the payment stays unknown: the undo learns the outcome, then refunds it', async () => {
-    const orderId = await shop.place({ paymentToken: unreached });
-    await inState(orderId, 'refunding');
-    reachable = true;
-    expect(await ended(orderId)).toMatchObject({
+    const orderId = await shop.place({ paymentToken: outOfReach.token });
+    await inState(shop, orderId, 'refunding');
+    outOfReach.comeBack();
+    expect(await ended(shop, orderId)).toMatchObject({
       state: 'cancelled',
       because: 'payment-unknown',
       payment: 'refunded',
@@ -155,20 +129,20 @@ describe('an order', () => {
       '→ CancelOrder',
       'OrderCancelled',
     ]);
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is asked again when an answer is lost, and paid once', async () => {
     const order = await shop.placeAndWait({ paymentToken: 'tok_answer_lost' });
     expect(order).toMatchObject({ state: 'completed', payment: 'processed' });
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('is taken back when the customer cancels while the shipment is out and the carrier can stop it', async () => {
     const orderId = await shop.place({ country: 'ZZ-answer-lost' });
-    await inState(orderId, 'shipping');
+    await inState(shop, orderId, 'shipping');
     expect((await shop.post(`/orders/${orderId}/cancel`)).status).toBe(202);
-    const order = await ended(orderId);
+    const order = await ended(shop, orderId);
     // The repeat of the shipment may have come first: then it is past the pivot, and says so.
     if (order.state === 'completed') expect(order.cancellationRefused).toBe(true);
     else {
@@ -177,16 +151,16 @@ describe('an order', () => {
         expect.arrayContaining(['→ CancelShipment', 'ShipmentCancelled']),
       );
     }
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('goes forward when the parcel is gone: the cancellation is refused, and the order says so', async () => {
     const orderId = await shop.place({ country: 'ZZ-gone' });
-    await inState(orderId, 'shipping');
+    await inState(shop, orderId, 'shipping');
     expect((await shop.post(`/orders/${orderId}/cancel`)).status).toBe(202);
-    const order = await ended(orderId);
+    const order = await ended(shop, orderId);
     expect(order).toMatchObject({ state: 'completed', shipping: 'shipped', cancellationRefused: true });
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('cannot be cancelled after the pivot', async () => {
@@ -201,7 +175,7 @@ describe('an order', () => {
 describe('a person', () => {
   it('resolves a shipment whose outcome the carrier never tells', async () => {
     const orderId = await shop.place({ country: 'ZZ-down' });
-    await inState(orderId, 'cancellingShipment');
+    await inState(shop, orderId, 'cancellingShipment');
     const { commandId } = (await shop.saga(orderId)).waitsFor!;
     const wrong = await shop.post(`/sagas/${orderId}/resolve`, {
       commandId: orderId,
@@ -218,17 +192,17 @@ describe('a person', () => {
       openOutcome: 'ShippingFailed',
     });
     expect(status).toBe(202);
-    expect(await ended(orderId)).toMatchObject({
+    expect(await ended(shop, orderId)).toMatchObject({
       state: 'cancelled',
       payment: 'refunded',
       inventory: 'released',
     });
-    await ledgerBalances();
+    await ledgerBalances(shop);
   });
 
   it('resolves a refund of a charge that the provider never tells of', async () => {
     const orderId = await shop.place({ paymentToken: 'tok_down' });
-    await inState(orderId, 'refunding');
+    await inState(shop, orderId, 'refunding');
     const { commandId } = (await shop.saga(orderId)).waitsFor!;
     const resolved = { commandId, outcome: 'PaymentRefunded', reference: 'ticket-7', note: 'never charged' };
     const open = await shop.post(`/sagas/${orderId}/resolve`, resolved);
@@ -238,7 +212,7 @@ describe('a person', () => {
       openOutcome: 'PaymentFailed',
     });
     expect(status).toBe(202);
-    expect(await ended(orderId)).toMatchObject({ state: 'cancelled', because: 'payment-unknown' });
-    await ledgerBalances();
+    expect(await ended(shop, orderId)).toMatchObject({ state: 'cancelled', because: 'payment-unknown' });
+    await ledgerBalances(shop);
   });
 });

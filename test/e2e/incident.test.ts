@@ -12,6 +12,7 @@ import { openForReading } from '@recourse/host/reading';
 import config from '../../jest.config.mjs';
 import { oldOrders, unpackOldData } from '../golden/files.ts';
 import { openShop, type Shop, until } from '../shop.ts';
+import { ended } from './following.ts';
 
 // Orders of both versions are played, and jest runs twice more.
 jest.setTimeout(120_000);
@@ -41,11 +42,6 @@ const reopen = async (flags: Record<string, string>) => {
   shop = await openShop({ dataDir: shop.dataDir, flags });
 };
 
-const ended = (orderId: string) =>
-  until(
-    () => shop.order(orderId),
-    ({ endedAt }) => endedAt !== null,
-  );
 const waitsFor = async (orderId: string, command: string) =>
   (
     await until(
@@ -78,7 +74,7 @@ const place = (changes: Record<string, unknown> = {}) =>
   shop.place({ customerId: 'customer-of-the-shop', ...changes });
 const playToEnd = async (name: string, changes: Record<string, unknown> = {}) => {
   const orderId = await place(changes);
-  await ended(orderId);
+  await ended(shop, orderId);
   await keep(name, orderId);
 };
 
@@ -113,7 +109,7 @@ const playBoth = async (version: string) => {
 
   const unknown = await place({ country: 'ZZ-down' });
   await resolve(unknown, 'CancelShipment', 'ShipmentCancellationRefused');
-  await ended(unknown);
+  await ended(shop, unknown);
   await keep(`${version}-unknown`, unknown);
 
   const heldBack = await place({ country: 'ZZ-down' });
@@ -123,13 +119,13 @@ const playBoth = async (version: string) => {
   expect((await shop.post(`/sagas/${heldBack}/retry`, { note: 'Ms Miller said so' })).status).toBe(202);
   await keep(`${version}-still-open`, heldBack);
   await resolve(heldBack, 'CancelShipment', 'ShipmentCancelled', { openOutcome: 'ShippingFailed' });
-  await ended(heldBack);
+  await ended(shop, heldBack);
   await keep(`${version}-settled-by-a-person`, heldBack);
 
   const gone = await place({ country: 'ZZ-gone' });
   await hasTold(gone, 'ShipmentStarted');
   await cancel(gone);
-  await ended(gone);
+  await ended(shop, gone);
   await keep(`${version}-gone`, gone);
 };
 
@@ -139,14 +135,14 @@ const playVersion1 = async () => {
   await hasTold(charged, 'PaymentStarted');
   await cancel(charged);
   await resolve(charged, 'RefundPayment', 'PaymentRefunded', { openOutcome: 'PaymentProcessed' });
-  await ended(charged);
+  await ended(shop, charged);
   await keep('v1-charge-and-refund-settled', charged);
 
   const moved = await place({ country: 'ZZ-down-3' });
   await hasTold(moved, 'ShipmentStarted');
   const migrated = await shop.post('/versions/migrations', { to: 2, note: 'Ms Miller said so' });
   expect(migrated.body.moved).toMatchObject([{ count: 1, state: 'shipping' }]);
-  await ended(moved);
+  await ended(shop, moved);
   await keep('migrated', moved);
 };
 
@@ -154,11 +150,11 @@ const playVersion2 = async () => {
   await playBoth('v2');
   const captured = await place({ paymentToken: 'tok_capture_down' });
   await resolve(captured, 'CapturePayment', 'PaymentCaptured');
-  await ended(captured);
+  await ended(shop, captured);
   await keep('v2-capture-settled', captured);
   const voided = await place({ paymentToken: 'tok_void_down', country: 'Atlantis' });
   await resolve(voided, 'VoidPayment', 'PaymentVoided');
-  await ended(voided);
+  await ended(shop, voided);
   await keep('v2-void-settled', voided);
 };
 
