@@ -7,7 +7,7 @@ import type { CommandId, OrderId } from '@recourse/contracts/ids';
 import { addressee } from '@recourse/contracts/registry';
 import { type OrderCategory, orderStream } from '@recourse/contracts/streams';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
-import type { CommandMessage } from '@recourse/infra/ports/broker';
+import type { CommandMessage, ConsumerGroup } from '@recourse/infra/ports/broker';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import { systemClock } from '@recourse/infra/system';
 import { type Logger, pino } from 'pino';
@@ -102,6 +102,42 @@ export const tampered = (
       return appended;
     },
   };
+};
+
+/** The same log, and how many appends it has been asked for. */
+export const counted = (log: EventLog) => {
+  let appends = 0;
+  const before = (n: number) => {
+    appends = n;
+  };
+  return { log: tampered(log, { before }), appends: () => appends };
+};
+
+/**
+ * The messages to a participant whose n-th append dies before or after it is stored; then a fresh life hears that
+ * message again, and those that follow. Resolves with whether it died.
+ */
+export const crashing = async (
+  { log, participant }: { log: EventLog; participant: (log: EventLog) => { readonly group: ConsumerGroup } },
+  messages: readonly CommandMessage[],
+  n: number,
+  when: 'before' | 'after',
+): Promise<boolean> => {
+  class Crash extends Error {}
+  const die = (appends: number) => {
+    if (appends >= n) throw new Crash();
+  };
+  const first = participant(tampered(log, { [when]: die }));
+  let crashed = false;
+  for (const message of messages)
+    try {
+      await (crashed ? participant(log) : first).group.handle(message);
+    } catch (error) {
+      if (!(error instanceof Crash)) throw error;
+      crashed = true;
+      await participant(log).group.handle(message);
+    }
+  return crashed;
 };
 
 /** A gate that stays shut until it is opened; `reached` resolves when somebody stands before it. */
