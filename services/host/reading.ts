@@ -6,7 +6,7 @@ import { openVerifications } from '@recourse/api/verify/verifications';
 import { recourseVersion } from '@recourse/contracts/version';
 import { openBackups } from '@recourse/infra/backup/backups';
 import { openStoredDeliveries } from '@recourse/infra/broker/stored-deliveries';
-import { StartError, UnavailableError } from '@recourse/infra/errors';
+import { DamagedError, StartError, UnavailableError } from '@recourse/infra/errors';
 import { holdFolder } from '@recourse/infra/lock';
 import { openStoredLog } from '@recourse/infra/log/stored-log';
 import { systemClock } from '@recourse/infra/system';
@@ -72,7 +72,7 @@ const compose = async (dataDir: string, environment: Environment, closing: Closi
     clock,
     logger,
     deadlineMs: config.orderDeadlineMs,
-  }).catch((error: unknown) => readModelsThatFail(error));
+  }).catch((error: unknown) => readModelsThatFail(log.damage() ?? error));
   closing.push(() => readModels.close());
 
   const queries = openQueries({ dataDir, logPath: inData('log.db'), clock });
@@ -126,7 +126,10 @@ const nobody = {
 
 /** The read models of a log that cannot be read at all. */
 const readModelsThatFail = (error: unknown): ReadModels => {
-  const failed = new UnavailableError('the read models cannot be opened', { cause: error });
+  const failed =
+    error instanceof DamagedError
+      ? error
+      : new UnavailableError('the read models cannot be opened', { cause: error });
   const refuse = async () => {
     throw failed;
   };
@@ -143,7 +146,9 @@ const readModelsThatFail = (error: unknown): ReadModels => {
     },
     rebuild: refuse,
     positions: () => ({}),
-    status: () => [],
+    status: () => {
+      throw failed;
+    },
     waitFor: refuse,
     crash: async () => {},
     close: async () => {},

@@ -112,7 +112,7 @@ const documented = {
     tag: 'Operations',
     summary: 'Lists the read models: how far they are, and their rebuilds',
     responses: { 200: { description: 'All of them.', schema: ProjectionList } },
-    problems: [],
+    problems: ['unavailable'],
   },
   show: {
     method: 'get',
@@ -122,7 +122,7 @@ const documented = {
     summary: 'Shows how far a read model is, and its rebuild',
     params,
     responses: { 200: { description: 'The projection.', schema: ProjectionStatus } },
-    problems: ['not-found'],
+    problems: ['not-found', 'unavailable'],
   },
   rebuildAll: {
     ...rebuilding,

@@ -205,6 +205,11 @@ describe('recourse backup and restore', () => {
     });
     expect(await readdir(shop.dataDir)).toEqual(before);
 
+    await expect(restoreBackup({ file: backup, dataDir: backup })).rejects.toMatchObject({
+      code: 'data-folder-unusable',
+      message: `${backup} is no folder: name another with --data-dir. Nothing was changed.`,
+    });
+
     const precious = join(parent, 'precious');
     await copyFile(import.meta.filename, precious);
     const { code, stderr } = await runRecourse(['backup', precious, '--url', shop.url]);

@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, readdirSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
 import { mkdir, open, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { BackupManifest } from '@recourse/contracts/backup';
@@ -63,7 +63,7 @@ async function* bytesOf(file: string): AsyncGenerator<Uint8Array> {
 /** What a folder may hold that holds no data: a lock of nobody. */
 const lockFiles = new Set(['lock.db', 'lock.db-journal', 'lock.json']);
 
-/** Refuses a folder that holds data, or that a process has: the `StartError` `data-folder-not-empty`. */
+/** Refuses a folder that holds data, or that a process has: the `StartError` `data-folder-not-empty`; and a file. */
 export const refuseData = (dataDir: string) => {
   if (!isBare(dataDir) || holderOf(dataDir) !== undefined) throw notEmpty(dataDir);
 };
@@ -80,8 +80,14 @@ export const holdToFill = (dataDir: string): Held => {
   throw notEmpty(dataDir);
 };
 
-const isBare = (dataDir: string): boolean =>
-  !existsSync(dataDir) || readdirSync(dataDir).every((name) => lockFiles.has(name));
+const isBare = (dataDir: string): boolean => {
+  if (!existsSync(dataDir)) return true;
+  if (statSync(dataDir).isDirectory()) return readdirSync(dataDir).every((name) => lockFiles.has(name));
+  throw new StartError(
+    'data-folder-unusable',
+    `${dataDir} is no folder: name another with --data-dir. Nothing was changed.`,
+  );
+};
 
 const notEmpty = (dataDir: string) =>
   new StartError(
