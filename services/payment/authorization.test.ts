@@ -1,16 +1,28 @@
 import { describe, expect, it } from '@jest/globals';
-import type { CommandId, PaymentToken } from '@recourse/contracts/ids';
-import type { Payment, PaymentAsked, PaymentCommand, PaymentEvent, PaymentResolution } from './model.ts';
+import type { CommandId } from '@recourse/contracts/ids';
+import type { PaymentAsked, PaymentCommand, PaymentEvent } from './model.ts';
 import { payment, pendingPaymentAct } from './payment.ts';
+import {
+  byPerson,
+  charged,
+  chargeFailed,
+  chargeStarted,
+  fold,
+  giveBack,
+  late,
+  money,
+  pay,
+  paymentToken,
+  refunded,
+  refundStarted,
+  refundTombstone,
+  resolving,
+  settled,
+} from './testing/histories.ts';
 
 const authorize = '00000000-0000-4000-8000-00000000000a' as CommandId;
 const take = '00000000-0000-4000-8000-00000000000b' as CommandId;
 const letGo = '00000000-0000-4000-8000-00000000000c' as CommandId;
-const pay = '00000000-0000-4000-8000-00000000000d' as CommandId;
-const giveBack = '00000000-0000-4000-8000-00000000000e' as CommandId;
-const money = { amount: 500, currency: 'GBP' };
-const paymentToken = 'tok_accepted' as PaymentToken;
-const byPerson = { by: 'person', reference: 'ref', note: 'told on the phone' } as const;
 const authorizationId = 'au';
 
 const started: PaymentEvent = {
@@ -39,38 +51,10 @@ const voided: PaymentEvent = {
   data: { commandId: letGo, voidId: 'vo', nothing: false },
 };
 const tombstone: PaymentEvent = { type: 'PaymentVoided', data: { commandId: letGo, nothing: true } };
-const chargeStarted: PaymentEvent = {
-  type: 'PaymentStarted',
-  data: { commandId: pay, ...money, paymentToken },
-};
-const charged: PaymentEvent = {
-  type: 'PaymentProcessed',
-  data: { commandId: pay, chargeId: 'ch', ...money },
-};
-const chargeFailed: PaymentEvent = {
-  type: 'PaymentFailed',
-  data: { commandId: pay, reason: 'card-declined' },
-};
-const refundStarted: PaymentEvent = {
-  type: 'RefundStarted',
-  data: { commandId: giveBack, chargeId: 'ch', ...money },
-};
-const refunded: PaymentEvent = {
-  type: 'PaymentRefunded',
-  data: { commandId: giveBack, ...money, refundId: 're', nothing: false },
-};
 const capturedByCharge: PaymentEvent = {
   type: 'PaymentCaptured',
   data: { commandId: take, captureId: 'ch', ...money },
 };
-const refundTombstone: PaymentEvent = {
-  type: 'PaymentRefunded',
-  data: { commandId: giveBack, amount: 0, currency: 'GBP', nothing: true },
-};
-const settled = (event: PaymentEvent): PaymentEvent =>
-  ({ ...event, data: { ...event.data, ...byPerson } }) as PaymentEvent;
-const late = (event: PaymentEvent): PaymentEvent =>
-  ({ ...event, data: { ...event.data, late: true } }) as PaymentEvent;
 
 const histories = {
   'no payment': [],
@@ -205,7 +189,6 @@ const answered: Record<HistoryName, readonly [Decision, Decision, Decision, Deci
   'a tombstone of a charge': [bug, bug, bug, bug],
 };
 
-const fold = (events: readonly PaymentEvent[]): Payment => events.reduce(payment.evolve, payment.initial);
 const historyNames = Object.keys(histories) as HistoryName[];
 
 describe('the payment decider, where the money is authorised first', () => {
@@ -289,18 +272,7 @@ describe('the call that is open for a command', () => {
 });
 
 describe('a person resolves', () => {
-  const resolve = (
-    history: HistoryName,
-    commandId: CommandId,
-    outcome: PaymentResolution['outcome'],
-    more: Partial<PaymentResolution> = {},
-  ) => {
-    const { reference, note } = byPerson;
-    return payment.decide(
-      { type: 'ResolvePayment', commandId, outcome, reference, note, ...more },
-      fold(histories[history]),
-    );
-  };
+  const resolve = resolving(histories);
   const personAuthorized: PaymentEvent = {
     type: 'PaymentAuthorized',
     data: { commandId: authorize, authorizationId: 'ref', ...money, ...byPerson },

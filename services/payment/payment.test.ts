@@ -1,63 +1,49 @@
 import { describe, expect, it } from '@jest/globals';
-import type { CommandId, PaymentToken } from '@recourse/contracts/ids';
-import type { Payment, PaymentCommand, PaymentEvent } from './model.ts';
+import type { PaymentCommand, PaymentEvent } from './model.ts';
 import { payment, pendingPaymentAct } from './payment.ts';
-
-const pay = '00000000-0000-4000-8000-00000000000a' as CommandId;
-const giveBack = '00000000-0000-4000-8000-00000000000b' as CommandId;
-const money = { amount: 500, currency: 'GBP' };
-const paymentToken = 'tok_accepted' as PaymentToken;
-const byPerson = { by: 'person', reference: 'ref', note: 'told on the phone' } as const;
-const late = { late: true } as const;
-
-const started: PaymentEvent = { type: 'PaymentStarted', data: { commandId: pay, ...money, paymentToken } };
-const processed: PaymentEvent = {
-  type: 'PaymentProcessed',
-  data: { commandId: pay, chargeId: 'ch', ...money },
-};
-const failed: PaymentEvent = { type: 'PaymentFailed', data: { commandId: pay, reason: 'card-declined' } };
-const refundStarted: PaymentEvent = {
-  type: 'RefundStarted',
-  data: { commandId: giveBack, chargeId: 'ch', ...money },
-};
-const refunded: PaymentEvent = {
-  type: 'PaymentRefunded',
-  data: { commandId: giveBack, ...money, refundId: 're', nothing: false },
-};
-const tombstone: PaymentEvent = {
-  type: 'PaymentRefunded',
-  data: { commandId: giveBack, amount: 0, currency: 'GBP', nothing: true },
-};
-const settled = <E extends PaymentEvent>(event: E): PaymentEvent =>
-  ({ ...event, data: { ...event.data, ...byPerson } }) as PaymentEvent;
-const heardLate = (event: PaymentEvent): PaymentEvent =>
-  ({ ...event, data: { ...event.data, ...late } }) as PaymentEvent;
+import {
+  byPerson,
+  charged,
+  chargeFailed,
+  chargeStarted,
+  fold,
+  giveBack,
+  late,
+  money,
+  pay,
+  paymentToken,
+  refunded,
+  refundStarted,
+  refundTombstone,
+  resolving,
+  settled,
+} from './testing/histories.ts';
 
 const histories = {
   'no payment': [],
-  'a payment started': [started],
-  'a payment processed': [started, processed],
-  'a payment failed': [started, failed],
-  'a refund started': [started, processed, refundStarted],
-  'a payment refunded': [started, processed, refundStarted, refunded],
-  'a tombstone': [tombstone],
-  'a failed payment refunded': [started, failed, tombstone],
-  'a payment that a person called processed': [started, settled(processed)],
-  'a payment that a person called failed': [started, settled(failed)],
+  'a payment started': [chargeStarted],
+  'a payment processed': [chargeStarted, charged],
+  'a payment failed': [chargeStarted, chargeFailed],
+  'a refund started': [chargeStarted, charged, refundStarted],
+  'a payment refunded': [chargeStarted, charged, refundStarted, refunded],
+  'a tombstone': [refundTombstone],
+  'a failed payment refunded': [chargeStarted, chargeFailed, refundTombstone],
+  'a payment that a person called processed': [chargeStarted, settled(charged)],
+  'a payment that a person called failed': [chargeStarted, settled(chargeFailed)],
   'a payment that a person called failed, the provider heard since': [
-    started,
-    settled(failed),
-    heardLate(processed),
+    chargeStarted,
+    settled(chargeFailed),
+    late(charged),
   ],
-  'a refund of what a person called processed': [started, settled(processed), refundStarted],
-  'what a person called processed, refunded': [started, settled(processed), refundStarted, refunded],
-  'a refund that a person settled': [started, processed, refundStarted, settled(refunded)],
+  'a refund of what a person called processed': [chargeStarted, settled(charged), refundStarted],
+  'what a person called processed, refunded': [chargeStarted, settled(charged), refundStarted, refunded],
+  'a refund that a person settled': [chargeStarted, charged, refundStarted, settled(refunded)],
   'a refund that a person settled, the provider heard since': [
-    started,
-    processed,
+    chargeStarted,
+    charged,
     refundStarted,
     settled(refunded),
-    heardLate(refunded),
+    late(refunded),
   ],
 } satisfies Record<string, PaymentEvent[]>;
 
@@ -99,10 +85,10 @@ const row = (
 });
 
 const table: Record<keyof typeof histories, Row> = {
-  'no payment': row([started], [tombstone], 'throws', 'throws', 'throws'),
-  'a payment started': row([], [], [processed], [failed], 'throws'),
+  'no payment': row([chargeStarted], [refundTombstone], 'throws', 'throws', 'throws'),
+  'a payment started': row([], [], [charged], [chargeFailed], 'throws'),
   'a payment processed': row([], [refundStarted], [], [], 'throws'),
-  'a payment failed': row([], [tombstone], [], [], 'throws'),
+  'a payment failed': row([], [refundTombstone], [], [], 'throws'),
   'a refund started': row([], [], [], [], [refunded]),
   'a payment refunded': row([], [], [], [], []),
   'a tombstone': row([], [], [], [], []),
@@ -110,31 +96,35 @@ const table: Record<keyof typeof histories, Row> = {
   'a payment that a person called processed': row(
     [],
     [refundStarted],
-    [heardLate(processed)],
-    [heardLate(failed)],
+    [late(charged)],
+    [late(chargeFailed)],
     'throws',
   ),
   'a payment that a person called failed': row(
     [],
-    [tombstone],
-    [heardLate(processed)],
-    [heardLate(failed)],
+    [refundTombstone],
+    [late(charged)],
+    [late(chargeFailed)],
     'throws',
   ),
-  'a payment that a person called failed, the provider heard since': row([], [tombstone], [], [], 'throws'),
+  'a payment that a person called failed, the provider heard since': row(
+    [],
+    [refundTombstone],
+    [],
+    [],
+    'throws',
+  ),
   'a refund of what a person called processed': row(
     [],
     [],
-    [heardLate(processed)],
-    [heardLate(failed)],
+    [late(charged)],
+    [late(chargeFailed)],
     [refunded],
   ),
-  'what a person called processed, refunded': row([], [], [heardLate(processed)], [heardLate(failed)], []),
-  'a refund that a person settled': row([], [], [], [], [heardLate(refunded)]),
+  'what a person called processed, refunded': row([], [], [late(charged)], [late(chargeFailed)], []),
+  'a refund that a person settled': row([], [], [], [], [late(refunded)]),
   'a refund that a person settled, the provider heard since': row([], [], [], [], []),
 };
-
-const fold = (events: readonly PaymentEvent[]): Payment => events.reduce(payment.evolve, payment.initial);
 
 describe('the payment decider', () => {
   for (const [history, outcomes] of Object.entries(table) as [keyof typeof histories, Row][])
@@ -189,22 +179,7 @@ describe('the call that is open for a command', () => {
 });
 
 describe('a person resolves', () => {
-  const resolve = (
-    history: keyof typeof histories,
-    commandId: CommandId,
-    outcome: 'PaymentProcessed' | 'PaymentFailed' | 'PaymentRefunded',
-    more: {
-      openOutcome?: 'PaymentProcessed' | 'PaymentFailed';
-      amount?: number;
-      currency?: string;
-    } = {},
-  ) => {
-    const { reference, note } = byPerson;
-    return payment.decide(
-      { type: 'ResolvePayment', commandId, outcome, reference, note, ...more },
-      fold(histories[history]),
-    );
-  };
+  const resolve = resolving(histories);
   const personProcessed: PaymentEvent = {
     type: 'PaymentProcessed',
     data: { commandId: pay, chargeId: 'ref', ...money, ...byPerson },
@@ -217,7 +192,7 @@ describe('a person resolves', () => {
     type: 'PaymentRefunded',
     data: { commandId: giveBack, ...money, refundId: 'ref', nothing: false, ...byPerson },
   };
-  const personTombstone = settled(tombstone);
+  const personTombstone = settled(refundTombstone);
 
   it('an open charge as processed, with the amount of its intent, or as failed', () => {
     expect(resolve('a payment started', pay, 'PaymentProcessed')).toEqual([personProcessed]);
