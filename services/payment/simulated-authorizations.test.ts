@@ -1,31 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PaymentToken } from '@recourse/contracts/ids';
 import { systemClock } from '@recourse/infra/system';
-import { nthCommand, orderId, rowsOf } from '../../test/participant-kit.ts';
+import { nthCommand, openBooksRoom, orderId } from '../../test/participant-kit.ts';
 import { virtualClock } from '../../test/virtual-clock.ts';
 import { openSimulatedGateway, type SimulatedGateway } from './simulated-gateway.ts';
 
-let folder: string;
-let path: string;
-const opened: SimulatedGateway[] = [];
+let books: ReturnType<typeof openBooksRoom>;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'recourse-gateway-'));
-  path = join(folder, 'gateway.db');
+  books = openBooksRoom();
 });
-afterEach(() => {
-  for (const gateway of opened.splice(0)) gateway.close();
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => books.dispose());
 
-const open = (clock = systemClock, latency: { latencyMs?: number; slowMs?: number } = {}) => {
-  const gateway = openSimulatedGateway({ path, clock, ...latency });
-  opened.push(gateway);
-  return gateway;
-};
+const open = (clock = systemClock, latency: { latencyMs?: number; slowMs?: number } = {}) =>
+  books.kept(openSimulatedGateway({ path: books.path, clock, ...latency }));
 
 const signal = new AbortController().signal;
 const money = { amount: 500, currency: 'GBP' };
@@ -69,8 +57,8 @@ describe('the simulated gateway, of money that is authorised first', () => {
     expect(await authorized(open())).toBe(authorizationId);
     gateway.close();
     expect(await capture(open(), authorizationId)).toEqual(taken);
-    expect(rowsOf(path, 'authorizations')).toMatchObject([{ authorizationId, calls: 2 }]);
-    expect(rowsOf(path, 'captures')).toMatchObject([{ authorizationId, ...money, ...taken, calls: 2 }]);
+    expect(books.rows('authorizations')).toMatchObject([{ authorizationId, calls: 2 }]);
+    expect(books.rows('captures')).toMatchObject([{ authorizationId, ...money, ...taken, calls: 2 }]);
   });
 
   it('lets go of an authorisation once', async () => {
@@ -78,7 +66,7 @@ describe('the simulated gateway, of money that is authorised first', () => {
     const authorizationId = await authorized(gateway);
     const gone = await letGo(gateway, authorizationId);
     expect(await letGo(open(), authorizationId)).toEqual(gone);
-    expect(rowsOf(path, 'voids')).toMatchObject([{ authorizationId, ...gone, calls: 2 }]);
+    expect(books.rows('voids')).toMatchObject([{ authorizationId, ...gone, calls: 2 }]);
   });
 
   it('keeps one entry of calls that come at the same time', async () => {
@@ -86,7 +74,7 @@ describe('the simulated gateway, of money that is authorised first', () => {
     const authorizationId = await authorized(one);
     const taken = await Promise.all([one, other, one].map((it) => capture(it, authorizationId)));
     expect(new Set(taken.map(({ captureId }) => captureId)).size).toBe(1);
-    expect(rowsOf(path, 'captures')).toMatchObject([{ calls: 3 }]);
+    expect(books.rows('captures')).toMatchObject([{ calls: 3 }]);
   });
 
   for (const [token, captures, voids] of [
@@ -103,13 +91,13 @@ describe('the simulated gateway, of money that is authorised first', () => {
       const gateway = open();
       const authorizationId = await authorized(gateway, token);
       expect(await calls(captures.length, () => capture(gateway, authorizationId))).toEqual(captures);
-      expect(rowsOf(path, 'captures')).toHaveLength(captures.some((it) => it === 'done') ? 1 : 0);
+      expect(books.rows('captures')).toHaveLength(captures.some((it) => it === 'done') ? 1 : 0);
     });
     it(`answers ${voids.join(', ')} to voids of ${token}`, async () => {
       const gateway = open();
       const authorizationId = await authorized(gateway, token);
       expect(await calls(voids.length, () => letGo(gateway, authorizationId))).toEqual(voids);
-      expect(rowsOf(path, 'voids')).toHaveLength(voids.some((it) => it === 'done') ? 1 : 0);
+      expect(books.rows('voids')).toHaveLength(voids.some((it) => it === 'done') ? 1 : 0);
     });
   }
 
@@ -131,7 +119,7 @@ describe('the simulated gateway, of money that is authorised first', () => {
       refused,
     );
     await capture(gateway, authorizationId, nthCommand(2), { amount: 200 });
-    expect(rowsOf(path, 'captures')).toMatchObject([{ amount: 200 }]);
+    expect(books.rows('captures')).toMatchObject([{ amount: 200 }]);
   });
 
   it('does not know what to answer where a call fits nothing that it knows', async () => {
@@ -147,7 +135,7 @@ describe('the simulated gateway, of money that is authorised first', () => {
       [() => capture(gateway, authorizationId, nthCommand(2), { amount: 499 }), 'used for another capture'],
     ] as const)
       await expect(call()).rejects.toThrow(why);
-    expect(rowsOf(path, 'captures')).toMatchObject([{ authorizationId, key: nthCommand(2) }]);
+    expect(books.rows('captures')).toMatchObject([{ authorizationId, key: nthCommand(2) }]);
   });
 
   it('does not capture what it let go of, nor let go of what was captured', async () => {
@@ -159,7 +147,7 @@ describe('the simulated gateway, of money that is authorised first', () => {
     await expect(letGo(gateway, taken)).rejects.toThrow('was captured');
     await expect(capture(gateway, gone, nthCommand(6))).rejects.toThrow('was voided');
     await expect(letGo(gateway, gone, nthCommand(7))).rejects.toThrow('used for another void');
-    expect([rowsOf(path, 'captures'), rowsOf(path, 'voids')]).toMatchObject([
+    expect([books.rows('captures'), books.rows('voids')]).toMatchObject([
       [{ authorizationId: taken }],
       [{ authorizationId: gone }],
     ]);
@@ -175,7 +163,7 @@ describe('the simulated gateway, of money that is authorised first', () => {
       done = true;
     });
     await clock.advance(2_999);
-    expect([done, rowsOf(path, 'captures').length]).toEqual([false, 1]);
+    expect([done, books.rows('captures').length]).toEqual([false, 1]);
     await clock.advance(1);
     await taken;
   });
@@ -191,11 +179,11 @@ describe('the simulated gateway, of money that is authorised first', () => {
     await clock.advance(0);
     caller.abort();
     expect((await outcome).map(({ status }) => status)).toEqual(['rejected']);
-    expect(rowsOf(path, 'captures')).toHaveLength(1);
+    expect(books.rows('captures')).toHaveLength(1);
   });
 
   it('opens books that an older Recourse kept, and adds to them', async () => {
-    const older = new DatabaseSync(path);
+    const older = new DatabaseSync(books.path);
     older.exec(`CREATE TABLE charges (key TEXT NOT NULL UNIQUE, orderId TEXT NOT NULL, chargeId TEXT,
       amount INTEGER NOT NULL, currency TEXT NOT NULL, accepted INTEGER NOT NULL, reason TEXT, at INTEGER NOT NULL,
       paymentToken TEXT NOT NULL, calls INTEGER NOT NULL DEFAULT 1) STRICT;
@@ -203,7 +191,7 @@ describe('the simulated gateway, of money that is authorised first', () => {
     older.close();
     const gateway = open();
     await capture(gateway, await authorized(gateway));
-    expect(['charges', 'authorizations', 'captures'].map((table) => rowsOf(path, table).length)).toEqual([
+    expect(['charges', 'authorizations', 'captures'].map((table) => books.rows(table).length)).toEqual([
       1, 1, 1,
     ]);
   });

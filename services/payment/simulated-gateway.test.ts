@@ -1,31 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PaymentToken } from '@recourse/contracts/ids';
 import { systemClock } from '@recourse/infra/system';
-import { nthCommand, orderId, rowsOf } from '../../test/participant-kit.ts';
+import { nthCommand, openBooksRoom, orderId } from '../../test/participant-kit.ts';
 import { virtualClock } from '../../test/virtual-clock.ts';
 import { openSimulatedGateway, type SimulatedGateway } from './simulated-gateway.ts';
 import type { testTokens } from './test-tokens.ts';
 
-let folder: string;
-let path: string;
-const opened: SimulatedGateway[] = [];
+let books: ReturnType<typeof openBooksRoom>;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'recourse-gateway-'));
-  path = join(folder, 'gateway.db');
+  books = openBooksRoom();
 });
-afterEach(() => {
-  for (const gateway of opened.splice(0)) gateway.close();
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => books.dispose());
 
-const open = (clock = systemClock, latency: { latencyMs?: number; slowMs?: number } = {}) => {
-  const gateway = openSimulatedGateway({ path, clock, ...latency });
-  opened.push(gateway);
-  return gateway;
-};
+const open = (clock = systemClock, latency: { latencyMs?: number; slowMs?: number } = {}) =>
+  books.kept(openSimulatedGateway({ path: books.path, clock, ...latency }));
 
 const never = new AbortController().signal;
 const money = { amount: 500, currency: 'GBP' };
@@ -95,7 +83,7 @@ describe('the simulated gateway', () => {
       async (_, table, idColumn, call) => {
         const gateway = open(systemClock, { slowMs: 5 });
         expect(await calls(outcomes.length, () => call(gateway, token))).toEqual(outcomes);
-        const entries = rowsOf(path, table);
+        const entries = books.rows(table);
         expect(entries).toHaveLength(outcomes.every((outcome) => outcome === 'unknown') ? 0 : 1);
         if (outcomes.some((outcome) => outcome === 'declined'))
           expect(entries).toMatchObject([{ accepted: 0, [idColumn]: null }]);
@@ -118,7 +106,7 @@ describe('the simulated gateway', () => {
     expect(await charge(open(), 'tok_accepted')).toEqual(first);
     gateway.close();
     expect(await charge(open(), 'tok_accepted')).toEqual(first);
-    expect(rowsOf(path, 'charges')).toMatchObject([{ calls: 3 }]);
+    expect(books.rows('charges')).toMatchObject([{ calls: 3 }]);
   });
 
   it('counts the calls that do not reach it over a restart', async () => {
@@ -133,7 +121,7 @@ describe('the simulated gateway', () => {
     const [one, other] = [open(), open()];
     const answers = await Promise.all([one, other, one, other].map((it) => charge(it, 'tok_accepted')));
     expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1);
-    expect(rowsOf(path, 'charges')).toMatchObject([{ calls: 4 }]);
+    expect(books.rows('charges')).toMatchObject([{ calls: 4 }]);
   });
 
   it('refunds a charge once', async () => {
@@ -142,7 +130,7 @@ describe('the simulated gateway', () => {
     if (!charged.accepted) throw new Error('declined');
     const first = await refund(gateway, charged.chargeId);
     expect(await refund(open(), charged.chargeId)).toEqual(first);
-    expect(rowsOf(path, 'refunds')).toMatchObject([{ chargeId: charged.chargeId, ...money, calls: 2 }]);
+    expect(books.rows('refunds')).toMatchObject([{ chargeId: charged.chargeId, ...money, calls: 2 }]);
   });
 
   for (const [token, outcomes] of [
@@ -169,8 +157,8 @@ describe('the simulated gateway', () => {
     await expect(refund(gateway, charged.chargeId, nthCommand(2), { amount: 501 })).rejects.toThrow(
       'there is no charge',
     );
-    expect(rowsOf(path, 'charges')).toHaveLength(1);
-    expect(rowsOf(path, 'refunds')).toEqual([]);
+    expect(books.rows('charges')).toHaveLength(1);
+    expect(books.rows('refunds')).toEqual([]);
   });
 
   it('lets its latency pass between the books and the answer, and more of it for a slow token', async () => {
@@ -180,7 +168,7 @@ describe('the simulated gateway', () => {
     const quick = charge(gateway, 'tok_accepted').then(() => answered.push('quick'));
     const slow = charge(gateway, 'tok_slow', nthCommand(3)).then(() => answered.push('slow'));
     await clock.advance(99);
-    expect(rowsOf(path, 'charges')).toHaveLength(2);
+    expect(books.rows('charges')).toHaveLength(2);
     expect(answered).toEqual([]);
     await clock.advance(1);
     await quick;
@@ -202,6 +190,6 @@ describe('the simulated gateway', () => {
     gateway.close();
     expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     await expect(charge(gateway, 'tok_accepted')).rejects.toThrow('closed');
-    expect(rowsOf(path, 'charges')).toHaveLength(2);
+    expect(books.rows('charges')).toHaveLength(2);
   });
 });

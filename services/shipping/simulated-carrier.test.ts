@@ -1,33 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { systemClock } from '@recourse/infra/system';
-import { nthCommand, orderId, rowsOf } from '../../test/participant-kit.ts';
+import { nthCommand, openBooksRoom, orderId } from '../../test/participant-kit.ts';
 import { virtualClock } from '../../test/virtual-clock.ts';
 import { openSimulatedCarrier, type SimulatedCarrier } from './simulated-carrier.ts';
 import type { testCountries } from './test-countries.ts';
 
-let folder: string;
-let path: string;
-const opened: SimulatedCarrier[] = [];
+let books: ReturnType<typeof openBooksRoom>;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'recourse-carrier-'));
-  path = join(folder, 'carrier.db');
+  books = openBooksRoom();
 });
-afterEach(() => {
-  for (const carrier of opened.splice(0)) carrier.close();
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => books.dispose());
 
 const open = (
   more: { servedCountries?: string[]; slowMs?: number; latencyMs?: number } = {},
   clock = systemClock,
-) => {
-  const carrier = openSimulatedCarrier({ path, clock, ...more });
-  opened.push(carrier);
-  return carrier;
-};
+) => books.kept(openSimulatedCarrier({ path: books.path, clock, ...more }));
 
 const signal = new AbortController().signal;
 const key = nthCommand(1);
@@ -68,7 +55,7 @@ describe('the simulated carrier', () => {
   ])
     it(`answers ${outcomes.join(', ')} to ${country}, with one entry in the books at most`, async () => {
       expect(await calls(open({ slowMs: 5 }), outcomes.length, country)).toEqual(outcomes);
-      const entries = rowsOf(path, 'shipments');
+      const entries = books.rows('shipments');
       expect(entries).toHaveLength(outcomes.every((outcome) => outcome === 'unknown') ? 0 : 1);
       const accepted = outcomes.some((outcome) => outcome === 'shipped') ? 1 : 0;
       if (entries.length > 0) expect(entries).toMatchObject([{ key, orderId, country, accepted }]);
@@ -96,8 +83,8 @@ describe('the simulated carrier', () => {
     const reopened = open();
     expect(await ship(reopened, 'France')).toEqual(first);
     expect(await cancel(reopened, first.shipmentId)).toEqual({ cancelled: true });
-    expect(rowsOf(path, 'shipments')).toMatchObject([{ calls: 3 }]);
-    expect(rowsOf(path, 'cancellations')).toMatchObject([{ shipKey: key, cancelled: 1, calls: 2 }]);
+    expect(books.rows('shipments')).toMatchObject([{ calls: 3 }]);
+    expect(books.rows('cancellations')).toMatchObject([{ shipKey: key, cancelled: 1, calls: 2 }]);
   });
 
   it('does not hold back a parcel that is gone', async () => {
@@ -107,7 +94,7 @@ describe('the simulated carrier', () => {
     if (!shipped.accepted) throw new Error('refused');
     for (let asks = 0; asks < 2; asks += 1)
       expect(await cancel(carrier, shipped.shipmentId)).toEqual({ cancelled: false, reason: 'parcel-gone' });
-    expect(rowsOf(path, 'cancellations')).toMatchObject([{ cancelled: 0, calls: 2 }]);
+    expect(books.rows('cancellations')).toMatchObject([{ cancelled: 0, calls: 2 }]);
   });
 
   it('does not know what to answer where a key is used for something else, or to a shipment it never had', async () => {
@@ -116,7 +103,7 @@ describe('the simulated carrier', () => {
     await expect(ship(carrier, 'Spain')).rejects.toThrow('used for another shipment');
     await expect(cancel(carrier, 'sh_unheard-of')).rejects.toThrow('there is no shipment');
     await expect(cancel(carrier, 'sh_unheard-of', nthCommand(9))).rejects.toThrow('there is no shipment');
-    expect(rowsOf(path, 'cancellations')).toEqual([]);
+    expect(books.rows('cancellations')).toEqual([]);
   });
 
   it('lets its latency pass between the books and the answer, and more of it for a slow country', async () => {
@@ -126,7 +113,7 @@ describe('the simulated carrier', () => {
     const quick = ship(carrier, 'France').then(() => answered.push('quick'));
     const slow = ship(carrier, 'ZZ-slow', nthCommand(3)).then(() => answered.push('slow'));
     await clock.advance(99);
-    expect(rowsOf(path, 'shipments')).toHaveLength(2);
+    expect(books.rows('shipments')).toHaveLength(2);
     expect(answered).toEqual([]);
     await clock.advance(1);
     await quick;
