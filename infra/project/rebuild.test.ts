@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -310,6 +310,19 @@ describe('a rebuild', () => {
     expect(() => folding.rebuild('all', 'full')).toThrow(/has 64 MiB free, and 65 MiB are needed: make room/);
     expect(await readdir(folder)).toEqual(before);
     expect(folding.status()[0]).toMatchObject({ build: 0, rebuild: null });
+  });
+
+  it('is asked for of all or of none: where one pointer cannot be written nothing is changed', async () => {
+    const folding = open([counting('a'), counting('b'), counting('c')], logOf(orders(10)));
+    foldAll(folding);
+    const before = { status: folding.status(), pointer: await pointerOf('a') };
+    await mkdir(join(folder, 'b.json.new'));
+    expect(() => folding.rebuild('all', 'full')).toThrow('EISDIR');
+    expect({ status: folding.status(), pointer: await pointerOf('a') }).toEqual(before);
+    await rm(join(folder, 'b.json.new'), { recursive: true });
+    folding.rebuild('all', 'full');
+    rebuildAll(folding);
+    expect(folding.status().map(({ build }) => build)).toEqual([1, 1, 1]);
   });
 
   it('waits while the disk is nearly full, and goes on once there is room', () => {

@@ -52,7 +52,19 @@ export const rebuildsOf = (
     const needed = bytesNeeded(asked.reduce((sum, slot) => sum + slot.bytes(), 0));
     const free = freeBytes(folder);
     if (free < needed) throw new RebuildRefusedError('no-space', noRoom(folder, needed, free));
-    for (const slot of asked) slot.ask(pace);
+    askAll(asked, pace);
+  };
+
+  /** All of them or none: where one pointer cannot be written the others are put back. */
+  const askAll = (asked: readonly Slot[], pace: Pace): void => {
+    const takeBack: (() => void)[] = [];
+    try {
+      for (const slot of asked) takeBack.push(slot.ask(pace));
+    } catch (error) {
+      for (const each of takeBack) each();
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      throw new RebuildRefusedError('no-space', `the disk of ${folder} is full: make room`);
+    }
   };
 
   /** Lets all wait where the disk is nearly full: what is left is the event log's. */

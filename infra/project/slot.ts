@@ -27,8 +27,11 @@ export type Slot = {
   rebuild(): Rebuild | undefined;
   /** The bytes of the file that serves it. */
   bytes(): number;
-  /** Asks for a rebuild; it is on the disk when this returns, and goes on after a crash. */
-  ask(pace: Pace): void;
+  /**
+   * Asks for a rebuild; it is on the disk when this returns, and goes on after a crash. Returns what takes that back,
+   * as long as it has not begun.
+   */
+  ask(pace: Pace): () => void;
   /** Lets what a rebuild has folded serve from now on, and removes what served before. */
   swap(file: ProjectionFile): void;
   /** Gives up a rebuild whose fold threw: its file goes, why it stopped stays. */
@@ -94,8 +97,13 @@ export const openSlot = (folder: string, projection: Projection, source: LogSour
     ask: (pace) => {
       const { rebuild: _, ...id } = pointer;
       const next = { version, build: id.version === version ? id.build + 1 : 0, pace };
+      const before = { pointer, rebuild };
       point({ ...id, rebuild: next });
       rebuild = prepare(next);
+      return () => {
+        rebuild = before.rebuild;
+        point(before.pointer);
+      };
     },
     swap: (file) => {
       const { id } = rebuild!;
