@@ -29,23 +29,8 @@ type Open = {
   readonly file: string;
 };
 
-/** Whether every table and column of the version at hand is there, too, in the file of another. */
-const hasAll = (db: DatabaseSync, { tables }: Projection): boolean => {
-  const columns = db.prepare('select name from pragma_table_info(?)');
-  return Object.entries(tables).every(([table, spec]) => {
-    const found = new Set((columns.all(table) as { name: string }[]).map(({ name }) => name));
-    return Object.keys(spec.columns).every((column) => found.has(column));
-  });
-};
-
-const openFile = (folder: string, file: string, projection: Projection, version: number): Open => {
+const openFile = (folder: string, file: string, version: number): Open => {
   const db = new DatabaseSync(join(folder, file), { readOnly: true, timeout: 1_000 });
-  try {
-    if (version !== projection.version && !hasAll(db, projection)) throw new RebuildingError(projection.name);
-  } catch (error) {
-    db.close();
-    throw error;
-  }
   const statements = new Map<string, StatementSync>();
   const query: Query = <Row>(sql: string, ...values: readonly SQLInputValue[]) => {
     let statement = statements.get(sql);
@@ -64,7 +49,7 @@ const connect = (folder: string, projection: Projection): Open => {
   for (let pointer = readPointer(folder, name); pointer !== undefined; ) {
     const file = fileName(name, pointer);
     try {
-      return openFile(folder, file, projection, pointer.version);
+      return openFile(folder, file, pointer.version);
     } catch (error) {
       const next = readPointer(folder, name);
       if (next === undefined || fileName(name, next) === file) throw error;

@@ -43,6 +43,7 @@ describe('read models that are rebuilt while orders come in', () => {
 
   it('are read in a loop without a failed or a torn answer, and never go back', async () => {
     await Promise.all(Array.from({ length: 100 }, () => order()));
+    await settled();
     let [reading, placed, reads] = [true, 100, 0];
     const positions: Record<string, string> = {};
     /** A page, whole: as many orders as there are, none twice, at a position that never goes back. */

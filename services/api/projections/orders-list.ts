@@ -4,12 +4,26 @@ import type { ProjectionReader, Query } from '@recourse/infra/project/read';
 import type { OrderCount, OrderRow } from './orders.ts';
 import { allOf, pageOf, stretchOf, where } from './page.ts';
 
+const shownColumns = [
+  'position',
+  'orderId',
+  'state',
+  'customerId',
+  'currency',
+  'country',
+  'total',
+  'because',
+  'createdAt',
+  'endedAt',
+] as const satisfies readonly (keyof OrderRow)[];
+
 /** One page of `GET /orders`. Throws a `ProblemError` on a bad cursor. */
 export const listOrders = (reader: ProjectionReader, asked: OrderListQuery): OrderList => {
   const { rows: page, position } = reader.read((query: Query) =>
-    pageOf<OrderRow>(
+    pageOf<Pick<OrderRow, (typeof shownColumns)[number]>>(
       query,
       'orders',
+      shownColumns,
       allOf(
         stretchOf(query, 'orders', 'createdAt', asked),
         where('customerId = ?', asked.customerId),

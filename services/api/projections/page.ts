@@ -61,16 +61,20 @@ export const stretchOf = (
   );
 };
 
-/** One page of rows, newest first, and the cursor of the next. */
+/**
+ * One page of rows, newest first, and the cursor of the next. It names the columns that it shows, so that a file of
+ * another version which has them serves it, too.
+ */
 export const pageOf = <Row extends { readonly position: number }>(
   query: Query,
   table: string,
+  columns: readonly (keyof Row & string)[],
   { sql, values }: Conditions,
   limit: number,
 ): { readonly rows: readonly Row[]; readonly nextCursor: string | null } => {
   const conditions = sql.length === 0 ? '' : ` where ${sql.join(' and ')}`;
   const found = query<Row>(
-    `select * from ${table}${conditions} order by position desc limit ?`,
+    `select ${columns.join(', ')} from ${table}${conditions} order by position desc limit ?`,
     ...values,
     limit + 1,
   );

@@ -16,7 +16,21 @@ export type StuckWhen = {
   readonly deadLetterKeys: readonly string[];
 };
 
-type Stored = Omit<SagaRow, 'flags'> & { readonly flags: string };
+type Stored = Omit<SagaRow, 'flags' | 'machine'> & { readonly flags: string };
+
+const shownColumns = [
+  'position',
+  'sagaId',
+  'state',
+  'because',
+  'flags',
+  'lateAnswer',
+  'waitsFor',
+  'startedAt',
+  'updatedAt',
+  'deadline',
+  'endedAt',
+] as const satisfies readonly (keyof Stored)[];
 
 const stuckSql = `endedAt is null
   and (coalesce(deadline, startedAt + ?) < ? or sagaId in (select value from json_each(?)))`;
@@ -61,6 +75,7 @@ export const listSagas = (reader: ProjectionReader, asked: SagaListQuery, when: 
     pageOf<Stored>(
       query,
       'sagas',
+      shownColumns,
       allOf(
         stretchOf(query, 'sagas', 'startedAt', asked),
         where('state = ?', asked.state),
@@ -109,9 +124,10 @@ export const openSagasOf = (
   { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
 ): OpenSagaPage => {
   const { rows: page, position } = reader.read((query) =>
-    pageOf<Stored>(
+    pageOf<Pick<Stored, 'position' | 'sagaId'>>(
       query,
       'sagas',
+      ['position', 'sagaId'],
       allOf(
         where('endedAt is null'),
         version === null ? where('machine is null') : where('machine = ?', version),
