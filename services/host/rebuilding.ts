@@ -1,7 +1,7 @@
 import type { ProjectionList, ProjectionStatus } from '@recourse/contracts/http-projections';
 import { StartError } from '@recourse/infra/errors';
 import { type Clock, sleep } from '@recourse/infra/ports/clock';
-import { Presets, SingleBar } from 'cli-progress';
+import { progressBar } from './progress-bar.ts';
 import { complain } from './terminal.ts';
 
 /** What came of rebuilds: those whose fold threw still have their `rebuild`, with the reason. */
@@ -12,15 +12,15 @@ export type Waited = {
   read(): Promise<ProjectionList>;
   readonly names: readonly string[];
   readonly clock: Clock;
-  /** Whether a progress bar is drawn. */
-  readonly bar: boolean;
+  /** No progress bar, on a terminal either. */
+  readonly quiet: boolean;
 };
 
 const lookAgainMs = 150;
 
 /** Waits until rebuilds have taken their place, or were given up, and shows how far they are. */
-export const awaitRebuilds = async ({ read, names, clock, bar }: Waited): Promise<Rebuilt> => {
-  const shown = bar ? progressBar() : undefined;
+export const awaitRebuilds = async ({ read, names, clock, quiet }: Waited): Promise<Rebuilt> => {
+  const shown = rebuildBar(quiet);
   const wanted = new Map<string, NonNullable<ProjectionStatus['rebuild']>>();
   let complained = '';
   try {
@@ -29,7 +29,7 @@ export const awaitRebuilds = async ({ read, names, clock, bar }: Waited): Promis
       const asked = items.filter(({ name }) => names.includes(name));
       const open = asked.filter(({ rebuild }) => rebuild !== null && rebuild.state !== 'stopped');
       for (const { name, rebuild } of asked) if (rebuild !== null) wanted.set(name, rebuild);
-      shown?.show(open, Number(head));
+      shown.show(open, Number(head));
       if (open.length === 0) {
         refuseLost(asked, wanted);
         return { items: asked, head };
@@ -38,7 +38,7 @@ export const awaitRebuilds = async ({ read, names, clock, bar }: Waited): Promis
       await sleep(clock, lookAgainMs);
     }
   } finally {
-    shown?.stop();
+    shown.stop();
   }
 };
 
@@ -65,21 +65,20 @@ const complainOfWaiting = (open: readonly ProjectionStatus[], before: string): s
   return said;
 };
 
-const progressBar = () => {
-  const format = ' {bar} {percentage} % | {value} of {total} events | {rate} events/s | {left} left';
-  const bar = new SingleBar({ format, stopOnComplete: false, clearOnComplete: true }, Presets.shades_classic);
-  bar.start(1, 0, { rate: '?', left: '?' });
+const rebuildBar = (quiet: boolean) => {
+  const bar = progressBar('{value} of {total} events | {rate} events/s | {left} left', quiet);
+  bar?.start(1, 0, { rate: '?', left: '?' });
   return {
     /** All go through the log in one pass: the one furthest behind says how far it is. */
     show: (open: readonly ProjectionStatus[], head: number): void => {
       const rebuilds = open.flatMap(({ rebuild }) => rebuild ?? []);
       const last = rebuilds.toSorted((a, b) => b.behind - a.behind)[0];
-      bar.setTotal(Math.max(1, head));
-      bar.update(last === undefined ? head : Number(last.position), {
+      bar?.setTotal(Math.max(1, head));
+      bar?.update(last === undefined ? head : Number(last.position), {
         rate: last?.eventsPerSecond ?? '?',
         left: last === undefined ? '0 s' : last.secondsLeft === null ? '?' : `${last.secondsLeft} s`,
       });
     },
-    stop: (): void => bar.stop(),
+    stop: (): void => bar?.stop(),
   };
 };

@@ -1,18 +1,16 @@
-import { Presets, SingleBar } from 'cli-progress';
+import { progressBar } from '../progress-bar.ts';
 
 const bytesPerMegabyte = 1_000_000;
 
 /** Megabytes of so many, on a terminal; elsewhere nothing is shown. */
 export const megabyteBar = () => {
-  let bar: SingleBar | undefined;
+  const bar = progressBar('{value} of {total} MB | {eta_formatted} left', false, {
+    etaBuffer: 100,
+    clearOnComplete: false,
+  });
   let done = 0;
   return {
-    start: (bytes: number): void => {
-      if (process.stderr.isTTY !== true) return;
-      const format = ' {bar} {percentage} % | {value} of {total} MB | {eta_formatted} left';
-      bar = new SingleBar({ format, etaBuffer: 100, stopOnComplete: false }, Presets.shades_classic);
-      bar.start(Math.ceil(bytes / bytesPerMegabyte), 0);
-    },
+    start: (bytes: number): void => bar?.start(Math.ceil(bytes / bytesPerMegabyte), 0),
     add: (bytes: number): void => {
       done += bytes;
       bar?.update(Math.floor(done / bytesPerMegabyte));

@@ -5,23 +5,21 @@ import { saveBackup } from '../backup/save.ts';
 import type { Environment } from '../config.ts';
 import { reaching } from '../reach.ts';
 import { complain, print, printJson } from '../terminal.ts';
-import { examples, whereOptions } from './options.ts';
-
-type Options = { readonly json?: true; readonly url?: string; readonly dataDir?: string };
+import { examples, type WhereOptions, withWhere } from './options.ts';
 
 /** `recourse backup`: everything that cannot be made anew, of one moment, in one file. */
-export const backupCommand = (environment: Environment): Command => {
-  const command = new Command('backup')
-    .description('Take a backup of this moment, while orders go on, and check it')
-    .argument('<file>', 'where to; it must not be there yet')
-    .option('--json', 'as JSON: its manifest');
-  for (const option of whereOptions()) command.addOption(option);
-  return command
+export const backupCommand = (environment: Environment): Command =>
+  withWhere(
+    new Command('backup')
+      .description('Take a backup of this moment, while orders go on, and check it')
+      .argument('<file>', 'where to; it must not be there yet')
+      .option('--json', 'as JSON: its manifest'),
+  )
     .addHelpText(
       'after',
       examples('recourse backup backup-2026-01-31.tar', 'recourse backup /mnt/b.tar --data-dir data'),
     )
-    .action((file: string, options: Options) =>
+    .action((file: string, options: WhereOptions) =>
       reaching(environment, options, async (client) => {
         const bar = megabyteBar();
         try {
@@ -44,4 +42,3 @@ export const backupCommand = (environment: Environment): Command => {
         }
       }),
     );
-};

@@ -9,7 +9,7 @@ import { asTest } from '../incident/as-test.ts';
 import { readExport } from '../incident/read-export.ts';
 import { reaching } from '../reach.ts';
 import { complain } from '../terminal.ts';
-import { examples, whereOptions } from './options.ts';
+import { examples, withWhere } from './options.ts';
 
 type Options = {
   readonly out?: string;
@@ -19,14 +19,14 @@ type Options = {
 };
 
 /** `recourse export`: an order's whole history without personal data, as JSON lines or as a test. */
-export const exportCommand = (environment: Environment): Command => {
-  const command = new Command('export')
-    .description('Export the whole history of one order, personal data replaced by stand-ins')
-    .argument('<id>', 'the order')
-    .option('--out <file>', 'where to; it must not be there yet (default: standard output)')
-    .option('--as-test', 'as a test file that replays it, given-when-then');
-  for (const option of whereOptions()) command.addOption(option);
-  return command
+export const exportCommand = (environment: Environment): Command =>
+  withWhere(
+    new Command('export')
+      .description('Export the whole history of one order, personal data replaced by stand-ins')
+      .argument('<id>', 'the order')
+      .option('--out <file>', 'where to; it must not be there yet (default: standard output)')
+      .option('--as-test', 'as a test file that replays it, given-when-then'),
+  )
     .addHelpText(
       'after',
       examples(
@@ -44,7 +44,6 @@ export const exportCommand = (environment: Environment): Command => {
         await put(options.out, options.asTest ? asTest(exported) : text);
       });
     });
-};
 
 const exportOf = async (client: Client, id: string): Promise<string> => {
   const chunks: Uint8Array[] = [];

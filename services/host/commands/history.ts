@@ -9,28 +9,25 @@ import { endsSaga, followSaga } from '../follow.ts';
 import { type Reached, reaching } from '../reach.ts';
 import { storyHead, storyRight, storyRow, storyTeller } from '../story.ts';
 import { complain, print, printJson, tableLines } from '../terminal.ts';
-import { examples, whereOptions } from './options.ts';
+import { examples, type WhereOptions, withWhere } from './options.ts';
 
-type Options = {
-  readonly json?: true;
+type Options = WhereOptions & {
   readonly follow?: true;
-  readonly url?: string;
-  readonly dataDir?: string;
 };
 
 const goneMsMax = 60_000;
 
 /** `recourse history`: everything that happened to an order, what caused what, with the times between. */
-export const historyCommand = (environment: Environment): Command => {
-  const command = new Command('history')
-    .description(
-      'Show one order across all its streams: who did what because of what, with the times between',
-    )
-    .argument('<id>', 'the order')
-    .option('--json', 'as JSON: the events as CloudEvents; with --follow one a line')
-    .option('--follow', 'go on as things happen, until the saga ends');
-  for (const option of whereOptions()) command.addOption(option);
-  return command
+export const historyCommand = (environment: Environment): Command =>
+  withWhere(
+    new Command('history')
+      .description(
+        'Show one order across all its streams: who did what because of what, with the times between',
+      )
+      .argument('<id>', 'the order')
+      .option('--json', 'as JSON: the events as CloudEvents; with --follow one a line')
+      .option('--follow', 'go on as things happen, until the saga ends'),
+  )
     .addHelpText(
       'after',
       examples(
@@ -45,7 +42,6 @@ export const historyCommand = (environment: Environment): Command => {
         options.follow ? follow(reached, id, options) : show(client, id, options),
       ),
     );
-};
 
 const historyOf = async (client: Client, id: string): Promise<History> => {
   const { body } = await client.ask('GET', `/sagas/${encodeURIComponent(id)}/history`);

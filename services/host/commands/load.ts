@@ -3,7 +3,7 @@ import type { Ledger } from '@recourse/contracts/http';
 import { Currency } from '@recourse/contracts/money';
 import { StartError } from '@recourse/infra/errors';
 import { foregroundClock as clock } from '@recourse/infra/system';
-import { Presets, SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import { type Client, connect, serverUrl } from '../client.ts';
 import type { Environment } from '../config.ts';
@@ -15,8 +15,9 @@ import { readRows } from '../load/read-rows.ts';
 import { parseShare, receiveStock, type Share, stockFor } from '../load/receive.ts';
 import { rejectLines, rejectsCsv } from '../load/rejects.ts';
 import { orderLinesMax, type Summary, summarize, summaryLines, unsendable } from '../load/summary.ts';
+import { progressBar } from '../progress-bar.ts';
 import { print, printJson } from '../terminal.ts';
-import { examples, urlOption } from './options.ts';
+import { examples, invalidFlag, urlOption, wholeNumber } from './options.ts';
 
 type Options = {
   readonly currency: string;
@@ -128,23 +129,23 @@ const report = async (read: Invoices, { rejects, json }: Settings) => {
 };
 
 const progress = (total: number, quiet: boolean): SingleBar | undefined => {
-  if (quiet || process.stderr.isTTY !== true) return undefined;
-  const format = ' {bar} {percentage} % | {value} of {total} orders ended | {eta_formatted} left';
-  const bar = new SingleBar({ format, etaBuffer: 200, stopOnComplete: false }, Presets.shades_classic);
-  bar.start(total, 0);
+  const words = '{value} of {total} orders ended | {eta_formatted} left';
+  const bar = progressBar(words, quiet, { etaBuffer: 200, clearOnComplete: false });
+  bar?.start(total, 0);
   return bar;
 };
 
 const concurrencyMax = 1_024;
 const goneSecondsMax = 86_400;
+const digitsMax = 9;
 
 const checked = (options: Options): Settings => {
   const { currency, paymentToken, rejects, json } = options;
   if (!Currency.safeParse(currency).success)
-    throw invalid('--currency', currency, 'an ISO 4217 code in capitals');
+    throw invalidFlag('--currency', currency, 'an ISO 4217 code in capitals');
   const share = parseShare(options.stockShare);
   if (share === undefined)
-    throw invalid(
+    throw invalidFlag(
       '--stock-share',
       options.stockShare,
       'a number such as 1 or 0.9, with at most six decimals',
@@ -153,18 +154,10 @@ const checked = (options: Options): Settings => {
     currency,
     paymentToken,
     share,
-    concurrency: whole('--concurrency', options.concurrency, concurrencyMax),
-    goneMsMax: whole('--server-gone-seconds', options.serverGoneSeconds, goneSecondsMax) * 1_000,
+    concurrency: wholeNumber('--concurrency', options.concurrency, concurrencyMax, digitsMax),
+    goneMsMax:
+      wholeNumber('--server-gone-seconds', options.serverGoneSeconds, goneSecondsMax, digitsMax) * 1_000,
     ...(rejects !== undefined && { rejects }),
     ...(json !== undefined && { json }),
   };
 };
-
-const whole = (flag: string, text: string, max: number): number => {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (value < 1 || value > max) throw invalid(flag, text, `a whole number from 1 to ${max}`);
-  return value;
-};
-
-const invalid = (flag: string, text: string, allowed: string) =>
-  new StartError('invalid-flag', `${flag} is ${JSON.stringify(text)}: it must be ${allowed}.`);

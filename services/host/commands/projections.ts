@@ -8,41 +8,40 @@ import { projectionLines, rebuiltLine } from '../projection-lines.ts';
 import { reaching } from '../reach.ts';
 import { awaitRebuilds, type Rebuilt } from '../rebuilding.ts';
 import { complain, print, printJson } from '../terminal.ts';
-import { examples, whereOptions } from './options.ts';
+import { examples, invalidFlag, type WhereOptions, withWhere } from './options.ts';
 
-type Options = { readonly json?: true; readonly url?: string; readonly dataDir?: string };
-type RebuildOptions = Options & { readonly all?: true; readonly pace: string };
+type RebuildOptions = WhereOptions & { readonly all?: true; readonly pace: string };
 
 /** `recourse projections`: how the read models stand, and folding them anew. */
-export const projectionsCommand = (environment: Environment): Command => {
-  const command = new Command('projections')
-    .description('Show how far the read models are, or fold them anew from the log')
-    .option('--json', 'as JSON')
+export const projectionsCommand = (environment: Environment): Command =>
+  withWhere(
+    new Command('projections')
+      .description('Show how far the read models are, or fold them anew from the log')
+      .option('--json', 'as JSON'),
+  )
+    .addCommand(rebuildCommand(environment))
     .addHelpText('after', examples('recourse projections', 'recourse projections rebuild --all --pace full'))
-    .action((options: Options) =>
+    .action((options: WhereOptions) =>
       reaching(environment, options, async (client) => {
         const all = await readAll(client);
         if (options.json) printJson(all);
         else for (const line of projectionLines(all)) print(line);
       }),
     );
-  for (const option of whereOptions()) command.addOption(option);
-  return command.addCommand(rebuildCommand(environment));
-};
 
-const rebuildCommand = (environment: Environment): Command => {
-  const command = new Command('rebuild')
-    .description('Fold read models anew beside those that serve, which go on until it has caught up')
-    .argument('[name]', 'of a projection')
-    .option('--all', 'all of them, in one pass over the log')
-    .option(
-      '--pace <pace>',
-      'full, default (which leaves room for orders), or so many events a second',
-      'default',
-    )
-    .option('--json', 'what came of it, as JSON');
-  for (const option of whereOptions()) command.addOption(option);
-  return command
+const rebuildCommand = (environment: Environment): Command =>
+  withWhere(
+    new Command('rebuild')
+      .description('Fold read models anew beside those that serve, which go on until it has caught up')
+      .argument('[name]', 'of a projection')
+      .option('--all', 'all of them, in one pass over the log')
+      .option(
+        '--pace <pace>',
+        'full, default (which leaves room for orders), or so many events a second',
+        'default',
+      )
+      .option('--json', 'what came of it, as JSON'),
+  )
     .addHelpText(
       'after',
       `
@@ -55,7 +54,6 @@ ${examples('recourse projections rebuild orders', 'recourse projections rebuild 
         throw new StartError('invalid-argument', 'Name one projection, or say --all.');
       return reaching(environment, options, (client) => rebuild(client, name, pace, options.json === true));
     });
-};
 
 const readAll = async (client: Client): Promise<ProjectionList> =>
   ProjectionList.parse((await client.ask('GET', '/projections')).body);
@@ -75,7 +73,7 @@ const rebuild = async (client: Client, name: string | undefined, pace: Pace, jso
     read: () => readAll(client),
     names: name === undefined ? names : [name],
     clock,
-    bar: !json && process.stderr.isTTY === true,
+    quiet: json,
   });
   const seconds = (clock.monotonic() - began) / 1_000;
   report(rebuilt, seconds, json);
@@ -111,8 +109,6 @@ const failedLine = ({ name, version, rebuild }: ProjectionStatus): string => {
 const parsePace = (text: string): Pace => {
   const pace = Pace.safeParse(/^\d{1,9}$/.test(text) ? Number(text) : text);
   if (pace.success) return pace.data;
-  throw new StartError(
-    'invalid-flag',
-    `--pace is ${JSON.stringify(text)}: it must be full, default, or a whole number of events a second from 1 to 10000000.`,
-  );
+  const allowed = 'full, default, or a whole number of events a second from 1 to 10000000';
+  throw invalidFlag('--pace', text, allowed);
 };

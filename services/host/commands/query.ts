@@ -1,50 +1,46 @@
-import { StartError } from '@recourse/infra/errors';
 import { foregroundClock } from '@recourse/infra/system';
-import { Presets, SingleBar } from 'cli-progress';
 import { Command, Option } from 'commander';
 import type { Environment } from '../config.ts';
+import { progressBar } from '../progress-bar.ts';
 import { askRows, type RowsWish, waitForRows } from '../query/ask-rows.ts';
 import { rowsLines } from '../query/rows-text.ts';
 import { reaching } from '../reach.ts';
 import { print, printJson } from '../terminal.ts';
-import { examples, whereOptions } from './options.ts';
+import { examples, invalidFlag, type WhereOptions, wholeNumber, withWhere } from './options.ts';
 
-type Options = {
+type Options = WhereOptions & {
   readonly asOf?: string;
   readonly table?: string;
   readonly where: readonly string[];
   readonly limit: string;
   readonly cursor?: string;
-  readonly json?: true;
-  readonly url?: string;
-  readonly dataDir?: string;
 };
 
 const limitMax = 100_000;
 
 /** `recourse query`: the rows of a read model, as they are or as they were. */
-export const queryCommand = (environment: Environment): Command => {
-  const command = new Command('query')
-    .description('Show the rows of a read model, as they are or as they were')
-    .argument('<projection>', 'orders, sagas, ledger, stock, payments, revenue or compensations')
-    .option(
-      '--as-of <moment>',
-      'as they were: a position, a time (RFC 3339), or a date (its first moment, UTC)',
-    )
-    .option('--table <name>', 'one of its tables (default: its first)')
-    .addOption(
-      new Option(
-        '--where <column=value>',
-        'only rows that have it; the same column again: one of these; no value: none',
+export const queryCommand = (environment: Environment): Command =>
+  withWhere(
+    new Command('query')
+      .description('Show the rows of a read model, as they are or as they were')
+      .argument('<projection>', 'orders, sagas, ledger, stock, payments, revenue or compensations')
+      .option(
+        '--as-of <moment>',
+        'as they were: a position, a time (RFC 3339), or a date (its first moment, UTC)',
       )
-        .default([], 'all rows')
-        .argParser((text: string, before: readonly string[]) => [...before, text]),
-    )
-    .option('--limit <n>', `so many rows at most, up to ${limitMax}`, '50')
-    .option('--cursor <cursor>', 'goes on where another query ended')
-    .option('--json', "as JSON: the server's answer");
-  for (const option of whereOptions()) command.addOption(option);
-  return command
+      .option('--table <name>', 'one of its tables (default: its first)')
+      .addOption(
+        new Option(
+          '--where <column=value>',
+          'only rows that have it; the same column again: one of these; no value: none',
+        )
+          .default([], 'all rows')
+          .argParser((text: string, before: readonly string[]) => [...before, text]),
+      )
+      .option('--limit <n>', `so many rows at most, up to ${limitMax}`, '50')
+      .option('--cursor <cursor>', 'goes on where another query ended')
+      .option('--json', "as JSON: the server's answer"),
+  )
     .addHelpText(
       'after',
       examples(
@@ -57,7 +53,7 @@ export const queryCommand = (environment: Environment): Command => {
     .action((projection: string, options: Options) => {
       const wish = wishOf(projection, options);
       return reaching(environment, options, async (client, { running }) => {
-        const bar = progressBar(options.json === true);
+        const bar = positionBar(options.json === true);
         try {
           // Where no server runs the read models are folded on from now on, and soon show all there is.
           if (!running && wish.asOf === undefined)
@@ -72,7 +68,6 @@ export const queryCommand = (environment: Environment): Command => {
         }
       });
     });
-};
 
 /** What is not checked here, the server checks. */
 const wishOf = (projection: string, { asOf, table, where, limit, cursor }: Options): RowsWish => ({
@@ -83,35 +78,24 @@ const wishOf = (projection: string, { asOf, table, where, limit, cursor }: Optio
   where: where.map((text) => {
     const at = text.indexOf('=');
     if (at > 0) return [text.slice(0, at), text.slice(at + 1)] as const;
-    throw invalid('--where', text, 'column=value');
+    throw invalidFlag('--where', text, 'column=value');
   }),
-  limit: limitOf(limit),
+  limit: wholeNumber('--limit', limit, limitMax),
 });
 
-const limitOf = (text: string): number => {
-  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= limitMax) return limit;
-  throw invalid('--limit', text, `a whole number from 1 to ${limitMax}`);
-};
-
-const invalid = (flag: string, text: string, allowed: string) =>
-  new StartError('invalid-flag', `${flag} is ${JSON.stringify(text)}: it must be ${allowed}.`);
-
-/** A bar on a terminal, from the first word of how far it is; nothing elsewhere. */
-const progressBar = (quiet: boolean) => {
-  if (quiet || process.stderr.isTTY !== true) return { show: () => {}, stop: () => {} };
-  const format = ' {bar} {percentage} % | position {value} of {total} | {eta_formatted} left';
-  const bar = new SingleBar({ format, stopOnComplete: false, clearOnComplete: true }, Presets.shades_classic);
+/** A bar from the first word of how far it is. */
+const positionBar = (quiet: boolean) => {
+  const bar = progressBar('position {value} of {total} | {eta_formatted} left', quiet);
   let shown = false;
   return {
     show: (position: number, of: number) => {
-      if (shown) bar.setTotal(of);
-      else bar.start(of, position);
+      if (shown) bar?.setTotal(of);
+      else bar?.start(of, position);
       shown = true;
-      bar.update(position);
+      bar?.update(position);
     },
     stop: () => {
-      if (shown) bar.stop();
+      if (shown) bar?.stop();
       shown = false;
     },
   };

@@ -2,16 +2,14 @@ import { Verification } from '@recourse/contracts/http-verification';
 import { StartError } from '@recourse/infra/errors';
 import { sleep } from '@recourse/infra/ports/clock';
 import { foregroundClock as clock } from '@recourse/infra/system';
-import { Presets, SingleBar } from 'cli-progress';
 import { Command } from 'commander';
 import type { Client } from '../client.ts';
 import type { Environment } from '../config.ts';
+import { progressBar } from '../progress-bar.ts';
 import { reaching } from '../reach.ts';
 import { print, printJson } from '../terminal.ts';
 import { verificationLines } from '../verification-lines.ts';
-import { examples, whereOptions } from './options.ts';
-
-type Options = { readonly json?: true; readonly url?: string; readonly dataDir?: string };
+import { examples, type WhereOptions, withWhere } from './options.ts';
 
 /** What the process leaves with, for scripts. */
 const exitCodes: Readonly<Record<NonNullable<Verification['verdict']>, number>> = {
@@ -24,12 +22,14 @@ const exitCodes: Readonly<Record<NonNullable<Verification['verdict']>, number>> 
 const lookAgainMs = 150;
 
 /** `recourse verify`: is the log what was written, and does everything that follows from it agree with it? */
-export const verifyCommand = (environment: Environment): Command => {
-  const command = new Command('verify')
-    .description('Prove the log, the read models, the sagas, the commands and the books, while orders go on')
-    .option('--json', 'as JSON');
-  for (const option of whereOptions()) command.addOption(option);
-  return command
+export const verifyCommand = (environment: Environment): Command =>
+  withWhere(
+    new Command('verify')
+      .description(
+        'Prove the log, the read models, the sagas, the commands and the books, while orders go on',
+      )
+      .option('--json', 'as JSON'),
+  )
     .addHelpText(
       'after',
       `
@@ -37,7 +37,7 @@ Exit codes: 0 clean, 2 drift (something does not agree with the log), 3 damage (
 1 it could not be done, or something could not be judged.
 ${examples('recourse verify', 'recourse verify --data-dir backup-2026-01-31', 'recourse verify --json | jq .verdict')}`,
     )
-    .action((options: Options) =>
+    .action((options: WhereOptions) =>
       reaching(environment, options, async (client) => {
         const verification = await verify(client, options.json === true);
         const { verdict, error } = verification;
@@ -48,11 +48,11 @@ ${examples('recourse verify', 'recourse verify --data-dir backup-2026-01-31', 'r
         process.exitCode = exitCodes[verdict];
       }),
     );
-};
 
 const verify = async (client: Client, quiet: boolean): Promise<Verification> => {
   const started = Verification.parse((await client.ask('POST', '/verifications')).body);
-  const bar = progressBar(started.progress.total, quiet);
+  const bar = progressBar('{value} of {total} events | {rate} events/s | {left} s left', quiet);
+  bar?.start(started.progress.total, 0, { rate: 0, left: '?' });
   try {
     for (let now = started; ; ) {
       if (now.state !== 'running') return now;
@@ -64,12 +64,4 @@ const verify = async (client: Client, quiet: boolean): Promise<Verification> => 
   } finally {
     bar?.stop();
   }
-};
-
-const progressBar = (total: number, quiet: boolean): SingleBar | undefined => {
-  if (quiet || process.stderr.isTTY !== true) return undefined;
-  const format = ' {bar} {percentage} % | {value} of {total} events | {rate} events/s | {left} s left';
-  const bar = new SingleBar({ format, stopOnComplete: false, clearOnComplete: true }, Presets.shades_classic);
-  bar.start(total, 0, { rate: 0, left: '?' });
-  return bar;
 };

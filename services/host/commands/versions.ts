@@ -6,11 +6,10 @@ import { reaching } from '../reach.ts';
 import { print, printJson } from '../terminal.ts';
 import { moved, planned } from '../versions/in-parts.ts';
 import { migrationLines, planLines, versionLines } from '../versions/lines.ts';
-import { examples, whereOptions } from './options.ts';
+import { examples, invalidFlag, type WhereOptions, wholeNumber, withWhere } from './options.ts';
 
-type Options = { readonly json?: true; readonly url?: string; readonly dataDir?: string };
-type PlanOptions = Options & { readonly to: string };
-type MigrateOptions = Options & {
+type PlanOptions = WhereOptions & { readonly to: string };
+type MigrateOptions = WhereOptions & {
   readonly to?: string;
   readonly undo?: true;
   readonly batch?: string;
@@ -30,7 +29,7 @@ export const versionsCommand = (environment: Environment): Command =>
     )
     .addCommand(planCommand(environment))
     .addCommand(migrateCommand(environment))
-    .action((options: Options) =>
+    .action((options: WhereOptions) =>
       reaching(environment, options, async (client) => {
         const versions = SagaVersions.parse((await client.ask('GET', '/versions')).body);
         show(options, versions, () => versionLines(versions));
@@ -72,7 +71,7 @@ const migrateCommand = (environment: Environment): Command =>
     )
     .action((options: MigrateOptions) => {
       const { path, body } = asked(options);
-      const batch = batchOf(options.batch!);
+      const batch = wholeNumber('--batch', options.batch!, batchMax);
       return reaching(environment, options, async (client, { running }) => {
         if (!running) throw needsServer();
         const quiet = options.json === true;
@@ -82,12 +81,7 @@ const migrateCommand = (environment: Environment): Command =>
       });
     });
 
-const withWhere = (command: Command): Command => {
-  for (const option of whereOptions()) command.addOption(option);
-  return command;
-};
-
-const show = ({ json }: Options, value: unknown, lines: () => readonly string[]) => {
+const show = ({ json }: WhereOptions, value: unknown, lines: () => readonly string[]) => {
   if (json) printJson(value);
   else for (const line of lines()) print(line);
 };
@@ -111,16 +105,7 @@ const needsServer = () =>
 const versionOf = (text: string): number => {
   const [, digits] = /^v?([1-9]\d{0,5})$/.exec(text) ?? [];
   if (digits !== undefined) return Number(digits);
-  throw new StartError('invalid-flag', `--to is ${JSON.stringify(text)}: it must be a version, such as v2.`);
+  throw invalidFlag('--to', text, 'a version, such as v2');
 };
 
 const batchMax = 5_000;
-
-const batchOf = (text: string): number => {
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (value >= 1 && value <= batchMax) return value;
-  throw new StartError(
-    'invalid-flag',
-    `--batch is ${JSON.stringify(text)}: it must be a whole number from 1 to ${batchMax}.`,
-  );
-};

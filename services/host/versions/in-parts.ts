@@ -1,6 +1,6 @@
 import { Migration, MigrationPlan } from '@recourse/contracts/http-versions';
-import { Presets, SingleBar } from 'cli-progress';
 import type { Client } from '../client.ts';
+import { progressBar } from '../progress-bar.ts';
 
 /** How many sagas one call looks at, where nothing is said: a second's work, so that the bar moves. */
 const partDefault = 500;
@@ -55,7 +55,8 @@ const allParts = async <T extends Part>(
   ask: (limit: number, cursor: string | null) => Promise<T>,
 ): Promise<T[]> => {
   const parts = [await ask(batch, null)];
-  const bar = progressBar(parts[0]!.open, quiet);
+  const bar = progressBar('{value} of {total} open sagas | {eta_formatted} left', quiet);
+  bar?.start(parts[0]!.open, 0);
   try {
     for (let last = parts[0]!; ; ) {
       bar?.increment(last.examined);
@@ -66,14 +67,6 @@ const allParts = async <T extends Part>(
   } finally {
     bar?.stop();
   }
-};
-
-const progressBar = (total: number, quiet: boolean): SingleBar | undefined => {
-  if (quiet || process.stderr.isTTY !== true) return undefined;
-  const format = ' {bar} {percentage} % | {value} of {total} open sagas | {eta_formatted} left';
-  const bar = new SingleBar({ format, stopOnComplete: false, clearOnComplete: true }, Presets.shades_classic);
-  bar.start(total, 0);
-  return bar;
 };
 
 const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0);
