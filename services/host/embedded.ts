@@ -1,10 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { openQueries } from '@recourse/api/query/queries';
 import { openReadModels } from '@recourse/api/read-models';
-import { openVerifications } from '@recourse/api/verify/verifications';
-import { recourseVersion } from '@recourse/contracts/version';
-import { openBackups } from '@recourse/infra/backup/backups';
 import { openEmbeddedBroker } from '@recourse/infra/broker/embedded-broker';
 import { UnknownVersionError } from '@recourse/infra/errors';
 import { holdFolder } from '@recourse/infra/lock';
@@ -27,7 +23,7 @@ import { putInDemoCatalogue } from './demo-catalogue.ts';
 import { refuseImported } from './imported.ts';
 import { listen, urlOf } from './listen.ts';
 import { checkMachines } from './machines/check.ts';
-import { type Closing, closeAll, newOrdersOf, openApi, participantsOf } from './parts.ts';
+import { type Closing, closeAll, newOrdersOf, openApi, openFolderParts, participantsOf } from './parts.ts';
 
 /** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
 export type EmbeddedOverrides = {
@@ -169,12 +165,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
       (await broker.deadLetters.list({ max: deadLettersMax })).map(({ key }) => key),
   });
   closing.push(() => readModels.close());
-  const queries = openQueries({ dataDir, logPath: inData('log.db'), clock });
-  closing.push(queries.close);
-  const backups = openBackups({ dataDir, clock, version: recourseVersion });
-  closing.push(backups.close);
-  const verifications = openVerifications({ dataDir, clock, logger });
-  closing.push(verifications.close);
+  const folderParts = openFolderParts({ dataDir, clock, logger }, closing);
   const { api, live } = await openApi({
     config,
     log,
@@ -182,9 +173,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     deadLetters: broker.deadLetters,
     lag: broker.lag,
     readModels,
-    queries,
-    backups,
-    verifications,
+    ...folderParts,
     open: readModels.countedFrom(),
     clock,
     ids: overrides.ids,

@@ -1,7 +1,12 @@
+import { join } from 'node:path';
 import { createApi } from '@recourse/api/app';
 import type { ApiDeps } from '@recourse/api/deps';
 import { type Live, startLive } from '@recourse/api/live';
+import { openQueries } from '@recourse/api/query/queries';
 import type { ReadModels } from '@recourse/api/read-models';
+import { openVerifications } from '@recourse/api/verify/verifications';
+import { recourseVersion } from '@recourse/contracts/version';
+import { openBackups } from '@recourse/infra/backup/backups';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import { systemIds } from '@recourse/infra/system';
@@ -51,6 +56,20 @@ export const participantsOf = ({ config, log, gateway, carrier, clock, logger }:
     shipping: shippingService({ log, carrier, clock, logger, callMsMax }),
     inventory: inventoryService({ log, logger }),
   };
+};
+
+/** What looks into the past of a data folder, copies it and proves it; `closing` is told how each is closed. */
+export const openFolderParts = (
+  { dataDir, clock, logger }: { readonly dataDir: string; readonly clock: Clock; readonly logger: Logger },
+  closing: Closing,
+): Pick<ApiDeps, 'queries' | 'backups' | 'verifications'> => {
+  const queries = openQueries({ dataDir, logPath: join(dataDir, 'log.db'), clock });
+  closing.push(queries.close);
+  const backups = openBackups({ dataDir, clock, version: recourseVersion });
+  closing.push(backups.close);
+  const verifications = openVerifications({ dataDir, clock, logger });
+  closing.push(verifications.close);
+  return { queries, backups, verifications };
 };
 
 /** What the API is made of: the participants, and the rest of what it works with. */

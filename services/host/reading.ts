@@ -1,10 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { openQueries } from '@recourse/api/query/queries';
 import { openReadModels, type ReadModels } from '@recourse/api/read-models';
-import { openVerifications } from '@recourse/api/verify/verifications';
-import { recourseVersion } from '@recourse/contracts/version';
-import { openBackups } from '@recourse/infra/backup/backups';
 import { openStoredDeliveries } from '@recourse/infra/broker/stored-deliveries';
 import { DamagedError, StartError, UnavailableError } from '@recourse/infra/errors';
 import { holdFolder } from '@recourse/infra/lock';
@@ -14,7 +10,7 @@ import { createLogger } from '@recourse/infra/telemetry/logger';
 import { createMetrics } from '@recourse/infra/telemetry/metrics';
 import { type Environment, readConfig } from './config.ts';
 import { listen, urlOf } from './listen.ts';
-import { type Closing, closeAll, openApi, participantsOf } from './parts.ts';
+import { type Closing, closeAll, openApi, openFolderParts, participantsOf } from './parts.ts';
 
 /** A data folder that is open for reading: the same API, in this process. */
 export type Reading = {
@@ -75,12 +71,7 @@ const compose = async (dataDir: string, environment: Environment, closing: Closi
   }).catch((error: unknown) => readModelsThatFail(log.damage() ?? error));
   closing.push(() => readModels.close());
 
-  const queries = openQueries({ dataDir, logPath: inData('log.db'), clock });
-  closing.push(queries.close);
-  const backups = openBackups({ dataDir, clock, version: recourseVersion });
-  closing.push(backups.close);
-  const verifications = openVerifications({ dataDir, clock, logger });
-  closing.push(verifications.close);
+  const folderParts = openFolderParts({ dataDir, clock, logger }, closing);
   const { api, live } = await openApi({
     config,
     log,
@@ -88,9 +79,7 @@ const compose = async (dataDir: string, environment: Environment, closing: Closi
     deadLetters: deliveries.deadLetters,
     lag: deliveries.lag,
     readModels,
-    queries,
-    backups,
-    verifications,
+    ...folderParts,
     open: { position: await log.head(), open: 0 },
     clock,
     ids: undefined,
