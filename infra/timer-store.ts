@@ -20,13 +20,7 @@ const schema = `
  * beyond `head`, the position of the log's last one.
  */
 export const openTimerStore = (path: string, head = Number.POSITIVE_INFINITY): TimerStore => {
-  const db = openStateFile({
-    path,
-    schema,
-    schemaVersion,
-    code: 'timer-store',
-    deletingIt: 'set the timers anew from the log',
-  });
+  const db = openFile(path);
   const latest = latestIn(db);
   if (latest > head) {
     db.close();
@@ -60,6 +54,16 @@ export const openTimerStore = (path: string, head = Number.POSITIVE_INFINITY): T
   };
 };
 
+const openFile = (path: string, readOnly = false): DatabaseSync =>
+  openStateFile({
+    path,
+    schema,
+    schemaVersion,
+    code: 'timer-store',
+    deletingIt: 'set the timers anew from the log',
+    readOnly,
+  });
+
 const latestIn = (db: DatabaseSync): number =>
   Number(db.prepare('select max(position) as latest from pending').get()?.latest ?? 0);
 
@@ -68,14 +72,7 @@ const latestIn = (db: DatabaseSync): number =>
  * Throws `StartError`.
  */
 export const latestTimer = (path: string): number => {
-  const db = openStateFile({
-    path,
-    schema,
-    schemaVersion,
-    code: 'timer-store',
-    deletingIt: 'set the timers anew from the log',
-    readOnly: true,
-  });
+  const db = openFile(path, true);
   try {
     return latestIn(db);
   } finally {

@@ -12,17 +12,19 @@ export type SagaVersion = keyof typeof machines;
 /** The versions, the oldest first. */
 export const sagaVersions: readonly SagaVersion[] = [1, 2];
 
+/** Whether this build runs a version. */
+export const isKnownVersion = (version: number): version is SagaVersion =>
+  sagaVersions.some((known) => known === version);
+
 /**
  * The version to which an open saga is pinned. Throws `UnknownVersionError` on one that this build does not know: it
  * cannot go on with that saga, and must not take it for another.
  */
 export const knownVersion = (version: number): SagaVersion => {
-  const known = sagaVersions.find((it) => it === version);
-  if (known === undefined)
-    throw new UnknownVersionError(
-      `order-saga version ${version} is not known to this Recourse, which knows ${sagaVersions.join(' and ')}: start a newer one, on every machine, before new orders begin on it`,
-    );
-  return known;
+  if (isKnownVersion(version)) return version;
+  throw new UnknownVersionError(
+    `order-saga version ${version} is not known to this Recourse, which knows ${sagaVersions.join(' and ')}: start a newer one, on every machine, before new orders begin on it`,
+  );
 };
 
 /**

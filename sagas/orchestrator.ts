@@ -9,7 +9,7 @@ import { type EventLog, noStream, type RecordedEvent } from '@recourse/infra/por
 import { LRUCache } from 'lru-cache';
 import { hasBegun } from './begun.ts';
 import { readSagaHistory } from './history.ts';
-import { knownVersion, refuseNewer, type SagaVersion, sagaVersions } from './machines.ts';
+import { isKnownVersion, knownVersion, refuseNewer, type SagaVersion } from './machines.ts';
 import { migrated, migrationRequested } from './migrate.ts';
 import { type NewOrders, newOrdersDefault, startVersion } from './ramp.ts';
 import {
@@ -106,7 +106,7 @@ export const orchestrator = (options: OrchestratorOptions) => {
   const hearMigration = async (orderId: OrderId, input: SagaInput): Promise<void> => {
     const { from, to } = input.data as EventData['SagaMigrationRequested'];
     for (const version of [from, to]) refuseNewer(version);
-    if (!sagaVersions.some((version) => version === to)) return;
+    if (!isKnownVersion(to)) return;
     const history = await readSagaHistory(log, orderId);
     if (history === undefined) return;
     const { heard, facts } = history;

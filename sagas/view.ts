@@ -3,7 +3,7 @@ import type { OrderId } from '@recourse/contracts/ids';
 import { orderStream } from '@recourse/contracts/streams';
 import type { RecordedEvent } from '@recourse/infra/ports/event-log';
 import { getNextTransitions } from 'xstate';
-import { machines, sagaVersions } from './machines.ts';
+import { isKnownVersion, machines } from './machines.ts';
 import { accepted, type SagaState } from './step.ts';
 
 /** What a saga is shown from: the records of its own stream and of its order's, and what is known besides. */
@@ -87,9 +87,8 @@ const deadlineOf = (advances: SagaSources['advances']): number | undefined => {
  * where the saga is pinned to a version that this build does not know.
  */
 const nextOf = ({ value, context }: SagaState, version: number): Saga['next'] => {
-  const known = sagaVersions.find((it) => it === version);
-  if (known === undefined) return [];
-  const machine: (typeof machines)[1] = machines[known] as never;
+  if (!isKnownVersion(version)) return [];
+  const machine: (typeof machines)[1] = machines[version] as never;
   const snapshot = machine.resolveState({ value: value as never, context });
   const captured = context.captured === true;
   const seen = new Map<string, Saga['next'][number]>();

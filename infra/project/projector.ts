@@ -3,8 +3,12 @@ import type { Logger } from 'pino';
 import { assertNever } from '../assert-never.ts';
 import { UnavailableError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Pace, ProjectionStatus } from '../ports/read-models.ts';
-import { RebuildingError, RebuildRefusedError } from '../ports/read-models.ts';
+import {
+  type Pace,
+  type ProjectionStatus,
+  RebuildingError,
+  RebuildRefusedError,
+} from '../ports/read-models.ts';
 import type { FromProjector, ProjectorSetup, ToProjector } from './protocol.ts';
 import { standing } from './standing.ts';
 

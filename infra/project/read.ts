@@ -44,8 +44,7 @@ const openFile = (folder: string, file: string, version: number): Open => {
 };
 
 /** Opens the file that serves; once more where another has taken its place between looking and opening. */
-const connect = (folder: string, projection: Projection): Open => {
-  const { name } = projection;
+const connect = (folder: string, name: string): Open => {
   for (let pointer = readPointer(folder, name); pointer !== undefined; ) {
     const file = fileName(name, pointer);
     try {
@@ -65,10 +64,9 @@ const connect = (folder: string, projection: Projection): Open => {
  */
 export const projectionReader = (
   folder: string,
-  projection: Projection,
+  { name, version }: Pick<Projection, 'name' | 'version'>,
   generation: () => number,
 ): ProjectionReader => {
-  const { name, version } = projection;
   let open: (Open & { readonly generation: number }) | undefined;
 
   const close = () => {
@@ -97,7 +95,7 @@ export const projectionReader = (
       try {
         if (open?.generation !== generation()) {
           close();
-          open = { ...connect(folder, projection), generation: generation() };
+          open = { ...connect(folder, name), generation: generation() };
         }
         return readOpen(open, queries);
       } catch (error) {

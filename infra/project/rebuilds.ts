@@ -1,5 +1,4 @@
-import type { Pace } from '../ports/read-models.ts';
-import { RebuildRefusedError } from '../ports/read-models.ts';
+import { type Pace, RebuildRefusedError } from '../ports/read-models.ts';
 import type { ProjectionFile } from './file.ts';
 import type { Rebuild } from './rebuild.ts';
 import { bytesNeeded } from './room.ts';

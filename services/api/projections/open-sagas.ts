@@ -1,4 +1,6 @@
+import type { EventData } from '@recourse/contracts/events';
 import type { OrderId } from '@recourse/contracts/ids';
+import type { RecordedEvent } from '@recourse/infra/ports/event-log';
 import type { Query, Shown } from '@recourse/infra/project/read';
 
 /** Reads a projection by its name, all of it at one position. Throws `UnavailableError` where that cannot be read now. */
@@ -10,3 +12,14 @@ export type OpenSaga = { readonly sagaId: OrderId; readonly position: number };
 /** All open sagas, the oldest first, whichever version of the projection has folded them. */
 export const openSagas = (query: Query): readonly OpenSaga[] =>
   query<OpenSaga>('select sagaId, position from sagas where endedAt is null order by position');
+
+/** Brings the open sagas forward by one record of the log: an order begins one, its last step ends it. */
+export const bringForward = (
+  open: Map<OrderId, OpenSaga>,
+  { type, data, position, correlation }: Pick<RecordedEvent, 'type' | 'data' | 'position' | 'correlation'>,
+): void => {
+  const sagaId = correlation as OrderId;
+  if (type === 'OrderCreated') open.set(sagaId, { sagaId, position });
+  else if (type === 'SagaAdvanced' && (data as EventData['SagaAdvanced']).state.status === 'done')
+    open.delete(sagaId);
+};

@@ -7,7 +7,7 @@ import {
   MigrationUndoRequest,
   SagaVersions,
 } from '@recourse/contracts/http-versions';
-import { type SagaVersion, sagaVersions } from '@recourse/sagas/machines';
+import { isKnownVersion, type SagaVersion, sagaVersions } from '@recourse/sagas/machines';
 import { newOrdersDefault } from '@recourse/sagas/ramp';
 import { readJson } from '../body.ts';
 import type { Context } from '../deps.ts';
@@ -70,13 +70,11 @@ export const versionRoutes = (context: Context): readonly Route[] => {
 };
 
 const versionOf = (to: number): SagaVersion => {
-  const known = sagaVersions.find((it) => it === to);
-  if (known === undefined)
-    throw new ProblemError(
-      'unknown-version',
-      `There is no version ${to}: there are ${sagaVersions.join(', ')}.`,
-    );
-  return known;
+  if (isKnownVersion(to)) return to;
+  throw new ProblemError(
+    'unknown-version',
+    `There is no version ${to}: there are ${sagaVersions.join(', ')}.`,
+  );
 };
 
 const counts = ({ moved, movedOn, pending }: Migration) => ({

@@ -1,7 +1,7 @@
 import type { OrderId } from '@recourse/contracts/ids';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Context } from '../deps.ts';
-import { type OpenSaga, openSagas } from '../projections/open-sagas.ts';
+import { bringForward, type OpenSaga, openSagas } from '../projections/open-sagas.ts';
 
 /** How many records are read of the log at once. */
 const recordsMax = 1_000;
@@ -25,11 +25,9 @@ export const openNow = async ({ log, readModels }: Pick<Context, 'log' | 'readMo
 const follow = async (log: EventLog, open: Map<OrderId, OpenSaga>, from: number, to: number) => {
   for (let after = from; after < to; ) {
     const records = await log.readAll(after, recordsMax);
-    for (const { type, data, position, correlation } of records) {
-      const sagaId = correlation as OrderId;
-      if (position > to) return;
-      if (type === 'OrderCreated') open.set(sagaId, { sagaId, position });
-      else if (type === 'SagaAdvanced' && data.state.status === 'done') open.delete(sagaId);
+    for (const record of records) {
+      if (record.position > to) return;
+      bringForward(open, record);
     }
     after = records.at(-1)?.position ?? to;
   }

@@ -2,7 +2,7 @@ import type { OrderId } from '@recourse/contracts/ids';
 import { StartError } from '@recourse/infra/errors';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import { readSagaHistory } from '@recourse/sagas/history';
-import { type SagaVersion, sagaVersions } from '@recourse/sagas/machines';
+import { isKnownVersion, sagaVersions } from '@recourse/sagas/machines';
 import { migrationRequested } from '@recourse/sagas/migrate';
 import { type Difference, rerun } from '@recourse/sagas/rerun';
 import type { Logger } from 'pino';
@@ -63,20 +63,18 @@ const look = async (log: EventLog, sagaId: OrderId, pinned: Map<number, Pinned>)
   const group = pinned.get(version) ?? { sagas: [], differences: [] };
   pinned.set(version, group);
   group.sagas.push(sagaId);
-  if (!isKnown(version)) return;
+  if (!isKnownVersion(version)) return;
   // What another version has done before it moved is no matter of this one.
   const since = history.heard.findLastIndex(({ input }) => input.type === migrationRequested);
   const difference = rerun(history.heard, history.facts, Math.max(0, since));
   if (difference !== undefined) group.differences.push({ ...difference, sagaId });
 };
 
-const isKnown = (version: number): version is SagaVersion => sagaVersions.some((it) => it === version);
-
 const complaintsOf = (dataDir: string, version: number, { sagas, differences }: Pinned) => {
   const which = `order-saga version ${version}`;
   const named = (ids: readonly OrderId[]) =>
     `${ids.length} open ${ids.length === 1 ? 'saga' : 'sagas'} (${few(ids)})`;
-  if (!isKnown(version)) {
+  if (!isKnownVersion(version)) {
     const text = `${which} is not known to this Recourse, and ${named(sagas)} began on it: start a build that has it, until they have ended or moved (docs/change-the-saga.md).`;
     return [{ unknown: true, text }];
   }

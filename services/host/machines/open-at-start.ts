@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type OpenSaga, openSagas } from '@recourse/api/projections/open-sagas';
+import { bringForward, type OpenSaga, openSagas } from '@recourse/api/projections/open-sagas';
 import { sagasProjection } from '@recourse/api/projections/sagas';
 import type { OrderId } from '@recourse/contracts/ids';
 import { UnavailableError, UnknownVersionError } from '@recourse/infra/errors';
@@ -25,42 +25,38 @@ export const openAtStart = async (dataDir: string): Promise<OpenAtStart> => {
   try {
     const { open, position } = listed(dataDir, source);
     try {
-      await bringForward(open, source, position);
+      await readOn(open, source, position);
     } catch (unread) {
       if (unread instanceof UnknownVersionError) throw unread;
-      return { open: [...open], unread };
+      return { open: [...open.keys()], unread };
     }
-    return { open: [...open] };
+    return { open: [...open.keys()] };
   } finally {
     source.close();
   }
 };
 
-const bringForward = async (open: Set<OrderId>, source: LogSource, from: number): Promise<void> => {
+const readOn = async (open: Map<OrderId, OpenSaga>, source: LogSource, from: number): Promise<void> => {
   for (let after = from; ; ) {
     const stretch = source.read(after, recordsMax, wanted);
     if (stretch === undefined) return;
-    for (const { type, correlation, data } of stretch.records) {
-      if (type === 'OrderCreated') open.add(correlation as OrderId);
-      else if (type === 'SagaAdvanced' && data.state.status === 'done') open.delete(correlation as OrderId);
-    }
+    for (const record of stretch.records) bringForward(open, record);
     after = stretch.place.position;
     await new Promise((resolve) => setImmediate(resolve));
   }
 };
 
 /** What the list's file shows; any version of it will do, as all have what is asked for. */
-const listed = (dataDir: string, source: LogSource): { open: Set<OrderId>; position: number } => {
-  const nothing = { open: new Set<OrderId>(), position: 0 };
-  const anyVersion = { ...sagasProjection, tables: {} };
-  const reader = projectionReader(join(dataDir, 'read-models'), anyVersion, () => 0);
+const listed = (dataDir: string, source: LogSource): { open: Map<OrderId, OpenSaga>; position: number } => {
+  const nothing = { open: new Map<OrderId, OpenSaga>(), position: 0 };
+  const reader = projectionReader(join(dataDir, 'read-models'), sagasProjection, () => 0);
   try {
     const { rows, position } = reader.read((query) => ({
       sagas: openSagas(query),
       place: query<{ id: string }>('select id from checkpoint')[0]?.id,
     }));
     if (position === 0 || source.idAt(position) !== rows.place) return nothing;
-    return { open: new Set(rows.sagas.map(({ sagaId }: OpenSaga) => sagaId)), position };
+    return { open: new Map(rows.sagas.map((saga) => [saga.sagaId, saga])), position };
   } catch (error) {
     if (error instanceof UnavailableError) return nothing;
     throw error;
