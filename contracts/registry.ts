@@ -1,11 +1,26 @@
 import type { z } from 'zod';
 import { type CommandName, commandData } from './commands.ts';
-import { type EventType, eventData, type Participant } from './events.ts';
+import { type EventType, eventData, Participant } from './events.ts';
 
 /** Which topic carries a type, what its data looks like, and which version of that is current. */
 
+/** Where a participant that is somebody else's program answers. */
+export type ReplyTopic = `${Participant}.replies`;
+
 /** A topic of the broker. */
-export type Topic = `${Participant}.events` | `${Participant}.commands` | 'saga.events' | 'saga.inputs';
+export type Topic =
+  | `${Participant}.events`
+  | `${Participant}.commands`
+  | ReplyTopic
+  | 'saga.events'
+  | 'saga.inputs';
+
+/** Every topic. */
+export const topics: readonly Topic[] = [
+  ...Participant.options.flatMap((it) => [`${it}.events`, `${it}.commands`, `${it}.replies`] as const),
+  'saga.events',
+  'saga.inputs',
+];
 
 /** What the registry knows of a type. `topic: null`: it stays in the log and is never carried. */
 export type Registered = {

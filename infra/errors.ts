@@ -36,6 +36,12 @@ export class ReadOnlyError extends Error {
   readonly code = 'read-only';
 }
 
+/** This message can never be handled as it is: it is a dead letter at once, without another try. */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError';
+  readonly code = 'permanent';
+}
+
 /** A record or message of a version that this build does not know: report not ready, leave the groups, exit. */
 export class UnknownVersionError extends Error {
   override readonly name = 'UnknownVersionError';

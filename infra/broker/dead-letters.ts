@@ -44,7 +44,7 @@ export const deadLettersOf = (
     },
     redrive: (id) => decide(id, (worker, place, { key }) => worker.redrive(key, place)),
     discard: (id, note, by) => decide(id, (worker, place, { key }) => worker.discard(key, place, note, by)),
-    counts: () => {
+    counts: async () => {
       const counts = { waiting: 0, dead: 0 };
       for (const worker of workers.all()) {
         counts.waiting += worker.counts.waiting;

@@ -97,7 +97,7 @@ describe('the embedded broker', () => {
     await until(() => again.numbers(slow).length === 1);
     await aWhile();
     expect(again.numbers(bad)).toEqual([]);
-    expect(broker.deadLetters.counts()).toEqual({ waiting: 2, dead: 1 });
+    expect(await broker.deadLetters.counts()).toEqual({ waiting: 2, dead: 1 });
     const [dead] = await broker.deadLetters.list({ max: 1 });
     await broker.deadLetters.redrive(dead!.id);
     await until(() => again.numbers(bad).length === 3);
@@ -114,7 +114,7 @@ describe('the embedded broker', () => {
     broker.consume(group.consumer);
     await publish(slow, 'payment.events', 9);
     await publish(bad, 'payment.events', 0);
-    await until(() => broker.deadLetters.counts().dead === 1);
+    await until(async () => (await broker.deadLetters.counts()).dead === 1);
     const [dead] = await broker.deadLetters.list({ max: 1 });
     await broker.deadLetters.discard(dead!.id, 'sent by mistake', 'ann');
     const again = witness('group', topics);
@@ -137,7 +137,7 @@ describe('the embedded broker', () => {
     const broker = await open({ clock, retryDelaysMs: [60_000] });
     broker.consume(group.consumer);
     await publish(bad, 'payment.events', 0, 1);
-    for (let turns = 0; turns < 50 && broker.deadLetters.counts().waiting < 2; turns += 1)
+    for (let turns = 0; turns < 50 && (await broker.deadLetters.counts()).waiting < 2; turns += 1)
       await clock.advance(10);
     await clock.advance(1_000);
     await broker.close();
@@ -266,7 +266,7 @@ describe('the embedded broker', () => {
     const other = new DatabaseSync(file());
     other.exec('begin immediate');
     await publish(bad, 'payment.events', 0, 1);
-    await until(() => broker.deadLetters.counts().dead === 1);
+    await until(async () => (await broker.deadLetters.counts()).dead === 1);
     await expect(broker.deadLetters.list({ max: 1 })).rejects.toBeInstanceOf(UnavailableError);
     expect(stored()).toEqual({ checkpoint: 0, parked: [] });
     other.exec('rollback');
@@ -284,9 +284,9 @@ describe('the embedded broker', () => {
     const broker = await open({ parkedMax: 4, inHandMax: 2 });
     broker.consume(group.consumer);
     for (const key of keys) await publish(key, 'payment.events', 0);
-    await until(() => broker.deadLetters.counts().dead >= 4);
+    await until(async () => (await broker.deadLetters.counts()).dead >= 4);
     await aWhile();
-    expect(broker.deadLetters.counts().dead).toBeLessThanOrEqual(5);
+    expect((await broker.deadLetters.counts()).dead).toBeLessThanOrEqual(5);
     broken = false;
     for (const { id } of await broker.deadLetters.list({ max: 10 })) await broker.deadLetters.redrive(id);
     await until(() => group.handled.length === 10);

@@ -1,7 +1,7 @@
 import type { CommandData, CommandName } from '@recourse/contracts/commands';
 import type { EventData, EventType } from '@recourse/contracts/events';
 import type { CommandId, EventId, OrderId } from '@recourse/contracts/ids';
-import type { Topic } from '@recourse/contracts/registry';
+import type { ReplyTopic, Topic } from '@recourse/contracts/registry';
 import type { Subscription } from './event-log.ts';
 
 type Carried = {
@@ -39,8 +39,22 @@ export type CommandMessage<T extends CommandName = CommandName> = {
   };
 }[T];
 
+/**
+ * An answer of a participant that is somebody else's program, as it came: nothing but its key has been checked.
+ * `stream` is the source that it names; it has no revision and no position (0), and `time` is the broker's.
+ */
+export type ReplyMessage = Carried & {
+  readonly kind: 'reply';
+  readonly topic: ReplyTopic;
+  readonly type: 'Reply';
+  /** As the answer says: any text. */
+  readonly id: string;
+  /** What the answer says it is, of which version of its schema (0: it does not say), and with which data. */
+  readonly data: { readonly type: string; readonly version: number; readonly data: unknown };
+};
+
 /** What the broker carries. */
-export type Message = EventMessage | CommandMessage;
+export type Message = EventMessage | CommandMessage | ReplyMessage;
 
 /** Who consumes: each group has its own place in each topic. */
 export type ConsumerGroup = {
@@ -52,9 +66,16 @@ export type ConsumerGroup = {
    *
    * Rejecting with `UnavailableError` stops the group at its place, to try again without counting. Rejecting with
    * anything else is this message's own failure: `quickRetries` at once, then the waiting table with back-off, then
-   * a dead letter; the other messages of its key in this group wait behind it, other keys go on.
+   * a dead letter (at once after a `PermanentError`); the other messages of its key in this group wait behind it,
+   * other keys go on.
    */
   handle(message: Message): Promise<void>;
+  /**
+   * Where processes share a group: these partitions, and no others, are this process's from now on. Called before the
+   * first message of each such assignment, and awaited; what is remembered of any order from before is not to be
+   * trusted, for others may have gone on with it. Never called where the group has this one member for ever.
+   */
+  onAssigned?(partitions: readonly number[]): Promise<void>;
   /** Makes durable what the handler keeps besides the log; awaited before a checkpoint moves. */
   beforeCheckpoint?(): Promise<void>;
 };
@@ -91,7 +112,7 @@ export interface DeadLetters {
   /** Drops it, recorded with the note and who said so; those behind it follow. False where there is no such dead letter. */
   discard(id: string, note: string, by: string): Promise<boolean>;
   /** How many wait, and how many are dead, now. */
-  counts(): { readonly waiting: number; readonly dead: number };
+  counts(): Promise<{ readonly waiting: number; readonly dead: number }>;
 }
 
 /** Carries messages from the log to consumer groups, at least once. */

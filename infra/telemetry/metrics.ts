@@ -10,7 +10,7 @@ export type MetricSources = {
   /** By consumer group: records yet to be handled. */
   lag(): Promise<Readonly<Record<string, number>>>;
   /** Messages that wait to be tried again, and dead letters. */
-  parked(): { readonly waiting: number; readonly dead: number };
+  parked(): Promise<{ readonly waiting: number; readonly dead: number }>;
   /** Requests that wait for an order, and open event streams. */
   watching(): { readonly waiters: number; readonly streams: number };
 };
@@ -65,11 +65,11 @@ export const createMetrics = (): Metrics => {
   asked('recourse_consumer_lag_records', 'Records yet to be handled.', ['group'], async (gauge, from) => {
     for (const [group, records] of Object.entries(await from.lag())) gauge.set({ group }, records);
   });
-  asked('recourse_dead_letters', 'Messages that a group cannot handle.', [], (gauge, from) =>
-    gauge.set(from.parked().dead),
+  asked('recourse_dead_letters', 'Messages that a group cannot handle.', [], async (gauge, from) =>
+    gauge.set((await from.parked()).dead),
   );
-  asked('recourse_messages_waiting', 'Messages that wait to be tried again.', [], (gauge, from) =>
-    gauge.set(from.parked().waiting),
+  asked('recourse_messages_waiting', 'Messages that wait to be tried again.', [], async (gauge, from) =>
+    gauge.set((await from.parked()).waiting),
   );
   asked('recourse_watchers', 'Waiting requests and event streams.', ['kind'], (gauge, from) => {
     const { waiters, streams } = from.watching();

@@ -70,7 +70,7 @@ describe('dead letters', () => {
       }),
     });
     const { json } = await api.post('/orders', orderOf());
-    await eventually(() => api.broker.deadLetters.counts().dead === 1);
+    await eventually(async () => (await api.broker.deadLetters.counts()).dead === 1);
     const list = async () => DeadLetterList.parse((await api.get('/dead-letters')).json).items;
     const [letter] = await list();
     const repair = () => {
@@ -115,7 +115,7 @@ describe('dead letters', () => {
   it('come in pages', async () => {
     const { api, id } = await withDeadLetter();
     await api.post('/orders', orderOf());
-    await eventually(() => api.broker.deadLetters.counts().dead === 2);
+    await eventually(async () => (await api.broker.deadLetters.counts()).dead === 2);
     const first = await api.get('/dead-letters?limit=1');
     expect([first.json.items.length, first.json.nextCursor]).toEqual([1, id]);
     const second = await api.get(`/dead-letters?limit=1&cursor=${encodeURIComponent(first.json.nextCursor)}`);

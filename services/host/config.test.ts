@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { StartError } from '@recourse/infra/errors';
 import { type Flags, isLoopback, readConfig, type SettingName, settingNames, settingsNow } from './config.ts';
-import { settings } from './settings.ts';
+import { type Setting, settings } from './settings.ts';
 
 const complaintOf = (flags: Flags, environment: Record<string, string> = {}): string => {
   try {
@@ -73,6 +73,23 @@ describe('settings', () => {
     shutdownMsMax: ['99'],
     retryDelaysMs: ['soon'],
     waitSecondsMax: ['0', '601'],
+    roles: ['everything', 'api,,relay', 'api relay'],
+    development: ['yes'],
+    startWaitMsMax: ['-1', 'soon'],
+    kafkaBrokers: ['localhost', 'kafka://localhost:9092', 'a:1,,b:2'],
+    kafkaTopicPrefix: ['shop/', 'x'.repeat(101)],
+    kafkaPartitions: ['0', '1001'],
+    kafkaReplicationFactor: ['0', '11'],
+    kafkaTls: ['on'],
+    kafkaTlsCaFile: ['x'.repeat(5_000)],
+    kafkaSaslMechanism: ['gssapi'],
+    kafkaSaslUsername: ['x'.repeat(256)],
+    kafkaSaslPassword: ['x'.repeat(1_001)],
+    postgresUrl: ['localhost:5432', 'http://localhost/db'],
+    postgresSchema: ['Shop', '1st', 'a-b', 'x'.repeat(41)],
+    postgresConnectionsMax: ['1', '201'],
+    eventstoreUrl: ['localhost:2113', 'http://localhost:2113'],
+    relayShards: ['0', '257'],
   };
 
   it.each(
@@ -80,12 +97,13 @@ describe('settings', () => {
   )(
     '%s cannot be "%s": the complaint names variable, flag, what was given and what is allowed',
     (name, _, text) => {
-      const { variable, allowed } = settings[name as SettingName];
+      const { variable, allowed, secret }: Setting = settings[name as SettingName];
       const flag = `--${variable.toLowerCase().replaceAll('_', '-')}`;
       const byEnvironment = complaintOf({}, { [variable]: text });
       const byFlag = complaintOf({ [name]: text });
       for (const complaint of [byEnvironment, byFlag]) {
-        expect(complaint).toContain(`${variable} (${flag}) is "${text.slice(0, 200)}`);
+        if (secret === true) expect(complaint).not.toContain(text.slice(0, 20));
+        else expect(complaint).toContain(`${variable} (${flag}) is "${text.slice(0, 200)}`);
         expect(complaint).toContain(`it must be ${allowed}.`);
         expect(complaint.split('\n')).toHaveLength(1);
       }

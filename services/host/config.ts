@@ -77,10 +77,11 @@ export const readConfig = (flags: Flags, environment: Environment): Config => {
 
 const shownMax = 200;
 
-const complaint = ({ variable, flag, text, source, allowed }: SettingNow) => {
+const complaint = ({ variable, flag, text, source, allowed, secret }: SettingNow) => {
   const shown = text.length > shownMax ? `${text.slice(0, shownMax)}…` : text;
   const from = source === 'flag' ? `by ${flag}` : 'in the environment';
-  return `${variable} (${flag}) is ${JSON.stringify(shown)} ${from}: it must be ${allowed}.`;
+  const is = secret === true ? 'is not what it must be, as given' : `is ${JSON.stringify(shown)}`;
+  return `${variable} (${flag}) ${is} ${from}: it must be ${allowed}.`;
 };
 
 const loopback = new BlockList();

@@ -20,6 +20,8 @@ export type Setting<T extends z.ZodType = z.ZodType> = {
   readonly allowed: string;
   /** Reads the text. */
   readonly schema: T;
+  /** Never shown, in whole or in part. */
+  readonly secret?: true;
 };
 
 type Words = Pick<Setting, 'variable' | 'default' | 'unit' | 'sentence'>;
@@ -65,6 +67,28 @@ const oneOf = <const T extends readonly [string, ...string[]]>(names: T, words: 
 });
 
 const countriesCountMax = 500;
+
+/** A text that may be left out: empty is not set. */
+const optional = <T extends z.ZodType>(schema: T) =>
+  z.union([z.literal('').transform(() => undefined), schema]);
+
+const urlOf = (protocols: readonly string[]) =>
+  z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol));
+
+/** What runs in a process, as `--role` names it. */
+export const roles = [
+  'api',
+  'orchestrator',
+  'relay',
+  'ingest',
+  'projector',
+  'timers',
+  'order',
+  'payment',
+  'inventory',
+  'shipping',
+] as const;
+export type Role = (typeof roles)[number];
 
 /** All settings, in the order in which they are listed. */
 export const settings = {
@@ -205,5 +229,140 @@ export const settings = {
     default: '60',
     unit: 's',
     sentence: 'The longest that POST /orders waits for the end when asked to (Prefer: wait).',
+  }),
+  roles: {
+    variable: 'ROLE',
+    default: 'all',
+    unit: 'names',
+    sentence:
+      'What this process does of a distributed installation; without Kafka one process does everything.',
+    allowed: `all, or some of ${roles.join(', ')}, separated by commas`,
+    schema: z
+      .string()
+      .transform((text) => (text === 'all' ? [...roles] : text.split(',').map((name) => name.trim())))
+      .pipe(z.array(z.enum(roles)).min(1))
+      .transform((names): ReadonlySet<Role> => new Set(names)),
+  },
+  development: trueOrFalse({
+    variable: 'DEVELOPMENT',
+    default: 'false',
+    unit: 'true or false',
+    sentence: 'Accepts a Kafka whose settings could lose data, as one of a single broker for development.',
+  }),
+  startWaitMsMax: wholeNumber(0, 3_600_000, {
+    variable: 'START_WAIT_MS_MAX',
+    default: '60000',
+    unit: 'ms',
+    sentence: 'How long a process waits at its start for Kafka and the databases, before it gives up.',
+  }),
+  kafkaBrokers: {
+    variable: 'KAFKA_BROKERS',
+    default: '',
+    unit: 'addresses',
+    sentence: 'The Kafka brokers to begin with; setting it makes the installation a distributed one.',
+    allowed: 'host:port, several separated by commas',
+    schema: optional(
+      z
+        .string()
+        .transform((text) => text.split(',').map((address) => address.trim()))
+        .pipe(z.array(z.string().regex(/^[^\s:/@]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$/)).min(1)),
+    ),
+  },
+  kafkaTopicPrefix: {
+    variable: 'KAFKA_TOPIC_PREFIX',
+    default: '',
+    unit: 'text',
+    sentence: 'Stands before the name of every topic and consumer group, such as `shop.`.',
+    allowed: 'up to 100 letters, digits, dots, dashes and underscores',
+    schema: z.string().regex(/^[A-Za-z0-9._-]{0,100}$/),
+  },
+  kafkaPartitions: wholeNumber(1, 1_000, {
+    variable: 'KAFKA_PARTITIONS',
+    default: '12',
+    unit: 'partitions',
+    sentence: 'How many partitions each topic has; never changed once there are orders.',
+  }),
+  kafkaReplicationFactor: wholeNumber(1, 10, {
+    variable: 'KAFKA_REPLICATION_FACTOR',
+    default: '3',
+    unit: 'copies',
+    sentence:
+      'On how many brokers each partition is kept; topics are made with one in-sync replica fewer as the least.',
+  }),
+  kafkaTls: trueOrFalse({
+    variable: 'KAFKA_TLS',
+    default: 'false',
+    unit: 'true or false',
+    sentence: 'Speaks TLS with the Kafka brokers.',
+  }),
+  kafkaTlsCaFile: {
+    variable: 'KAFKA_TLS_CA_FILE',
+    default: '',
+    unit: 'file',
+    sentence: 'Certificates (PEM) that are trusted for Kafka, where those of the system are not enough.',
+    allowed: 'the path of a file',
+    schema: optional(z.string().max(4_096)),
+  },
+  kafkaSaslMechanism: oneOf(['none', 'plain', 'scram-sha-256', 'scram-sha-512'], {
+    variable: 'KAFKA_SASL_MECHANISM',
+    default: 'none',
+    unit: 'name',
+    sentence: 'How Kafka is told who we are; a name and a password go with it.',
+  }),
+  kafkaSaslUsername: {
+    variable: 'KAFKA_SASL_USERNAME',
+    default: '',
+    unit: 'text',
+    sentence: 'The name for KAFKA_SASL_MECHANISM.',
+    allowed: 'up to 255 characters',
+    schema: optional(z.string().max(255)),
+  },
+  kafkaSaslPassword: {
+    variable: 'KAFKA_SASL_PASSWORD',
+    default: '',
+    unit: 'text',
+    sentence: 'The password for KAFKA_SASL_MECHANISM.',
+    allowed: 'up to 1,000 characters',
+    schema: optional(z.string().max(1_000)),
+    secret: true,
+  },
+  postgresUrl: {
+    variable: 'POSTGRES_URL',
+    default: '',
+    unit: 'URL',
+    sentence: 'The PostgreSQL database of a distributed installation.',
+    allowed: 'postgres://user:password@host:port/database',
+    schema: optional(urlOf(['postgres:', 'postgresql:'])),
+    secret: true,
+  },
+  postgresSchema: {
+    variable: 'POSTGRES_SCHEMA',
+    default: 'recourse',
+    unit: 'name',
+    sentence: 'The schema that holds all tables.',
+    allowed: '1 to 40 small letters, digits and underscores, a letter first',
+    schema: z.string().regex(/^[a-z][a-z0-9_]{0,39}$/),
+  },
+  postgresConnectionsMax: wholeNumber(2, 200, {
+    variable: 'POSTGRES_CONNECTIONS_MAX',
+    default: '8',
+    unit: 'connections',
+    sentence: 'The most connections of one process to PostgreSQL, besides a few that only listen.',
+  }),
+  eventstoreUrl: {
+    variable: 'EVENTSTORE_URL',
+    default: '',
+    unit: 'URL',
+    sentence: 'An EventStoreDB (KurrentDB) that keeps the event log; without it PostgreSQL keeps it.',
+    allowed:
+      'esdb://user:password@host:port?tls=true, or with esdb+discover, kurrentdb or kurrentdb+discover',
+    schema: optional(urlOf(['esdb:', 'esdb+discover:', 'kurrentdb:', 'kurrentdb+discover:'])),
+    secret: true,
+  },
+  relayShards: wholeNumber(1, 256, {
+    variable: 'RELAY_SHARDS',
+    default: '8',
+    unit: 'shards',
+    sentence: 'Into how many shards the relays share the orders; never changed while some run.',
   }),
 } as const satisfies Record<string, Setting>;

@@ -38,7 +38,7 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
   };
   const deadLetter = async () => {
     await until(
-      () => broker.deadLetters.counts().dead === 1,
+      async () => (await broker.deadLetters.counts()).dead === 1,
       () => 'a dead letter',
     );
     return (await broker.deadLetters.list({ max: 10 }))[0]!;
@@ -69,7 +69,7 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
       await until(() => group.handled.length === 3);
       expect(group.numbers(key)).toEqual([0, 1, 2]);
       expect(group.seen.map(numberOf)).toEqual([0, 1, 1, 2]);
-      expect(broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
+      expect(await broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
     });
 
     it('later, with the others of its key behind it on all topics and other keys going on', async () => {
@@ -79,7 +79,7 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
       (await start({ retryDelaysMs: [150, 150, 150, 10_000] })).consume(group.consumer);
       await publish(bad, 'payment.events', 0, 1, 2, 3);
       await until(
-        () => broker.deadLetters.counts().waiting > 0,
+        async () => (await broker.deadLetters.counts()).waiting > 0,
         () => 'a waiting message',
       );
       await publish(bad, 'shipping.events', 4);
@@ -90,7 +90,7 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
       fault.broken = false;
       await until(() => group.numbers(bad).length === 5);
       expect(group.numbers(bad, 'payment.events')).toEqual([0, 1, 2, 3]);
-      await until(() => broker.deadLetters.counts().waiting === 0);
+      await until(async () => (await broker.deadLetters.counts()).waiting === 0);
       await publish(bad, 'payment.events', 5, 6);
       await until(() => group.numbers(bad).length === 7);
       expect(group.numbers(bad, 'payment.events')).toEqual([0, 1, 2, 3, 5, 6]);
@@ -128,7 +128,7 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
         () => 'four tries',
       );
       expect(group.numbers(good)).toEqual([]);
-      expect(broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
+      expect(await broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
       fault.broken = false;
       await until(() => group.handled.length === 5);
       expect([group.numbers(bad), group.numbers(good)]).toEqual([
@@ -200,8 +200,8 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
       await publish(bad, 'payment.events', 5);
       await until(() => group.numbers(bad).length === 6);
       expect(group.numbers(bad, 'payment.events')).toEqual([0, 1, 2, 3, 5]);
-      await until(() => broker.deadLetters.counts().waiting === 0);
-      expect(broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
+      await until(async () => (await broker.deadLetters.counts()).waiting === 0);
+      expect(await broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
       expect(await broker.deadLetters.redrive(id)).toBe(false);
     });
 
@@ -239,7 +239,7 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
       await until(() => after.handled.length >= 1);
       await aWhile();
       expect([group.numbers(bad), after.numbers(bad)]).toEqual([[0, 2, 3, 4], [5]]);
-      expect(broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
+      expect(await broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
     });
 
     it('that survives a restart, with those behind it', async () => {
@@ -268,7 +268,7 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
       });
       (await start({ quickRetries: 0, retryDelaysMs: [] })).consume(group.consumer);
       for (const key of keys) await publish(key, 'payment.events', 0);
-      await until(() => broker.deadLetters.counts().dead === 3);
+      await until(async () => (await broker.deadLetters.counts()).dead === 3);
       const { list, get, redrive, discard } = broker.deadLetters;
       const first = await list({ max: 2 });
       const rest = await list({ max: 2, after: first.at(-1)!.id });

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type Environment, readConfig, type SettingNow, settingsNow } from '../config.ts';
+import { type Config, type Environment, readConfig, type SettingNow, settingsNow } from '../config.ts';
 import { colours, print, printJson, tableLines, visible } from '../terminal.ts';
 import { addSettingOptions, examples, flagsOf } from './options.ts';
 
@@ -22,9 +22,18 @@ export const configCommand = (environment: Environment): Command =>
     const now = settingsNow(flags, environment);
     const config = readConfig(flags, environment);
     if (options.json === true)
-      printJson(now.map((setting) => ({ ...asJson(setting), value: config[setting.name] })));
+      printJson(now.map((setting) => ({ ...asJson(setting), value: valueOf(setting, config) })));
     else for (const line of lines(now)) print(line);
   });
+
+const hidden = '(secret)';
+
+/** As it is used; a secret only says whether it is set. */
+const valueOf = ({ name, secret, text }: SettingNow, config: Config) => {
+  const value = config[name];
+  if (secret === true) return text === '' ? null : hidden;
+  return value instanceof Set ? [...value] : (value ?? null);
+};
 
 const asJson = ({
   name,
@@ -47,10 +56,13 @@ const asJson = ({
 });
 
 const lines = (now: readonly SettingNow[]) => {
-  const rows = now.map(({ variable, flag, text, unit, source }) => [
+  const rows = now.map(({ variable, flag, text, unit, source, secret }) => [
     variable,
     flag,
-    { text: visible(text), paint: source === 'default' ? String : colours.cyan },
+    {
+      text: secret === true && text !== '' ? hidden : visible(text),
+      paint: source === 'default' ? String : colours.cyan,
+    },
     unit === 'true or false' ? '' : unit,
     source,
   ]);

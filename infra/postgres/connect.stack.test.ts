@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { describeOnStack, type FreshDatabase, freshDatabase } from '../../test/stack/kit.ts';
+import { UnavailableError } from '../errors.ts';
+
+describeOnStack('PostgreSQL, as we are connected to it', () => {
+  let database: FreshDatabase;
+  beforeAll(async () => {
+    database = await freshDatabase();
+  });
+  afterAll(() => database.drop());
+
+  it('gives big integers as numbers, JSON as text, and syncs every commit', async () => {
+    const rows = await database.postgres.query(
+      `select 9007199254740991::bigint as n, '{"a": 1}'::json as j, current_setting('synchronous_commit') as s`,
+    );
+    expect(rows).toEqual([{ n: Number.MAX_SAFE_INTEGER, j: '{"a": 1}', s: 'on' }]);
+  });
+
+  it('rolls back what a transaction did that fails, and goes on', async () => {
+    const { postgres } = database;
+    await postgres.query('create table tried (n int)');
+    await expect(
+      postgres.transaction(async (query) => {
+        await query('insert into tried values (1)');
+        throw new Error('no');
+      }),
+    ).rejects.toThrow('no');
+    await postgres.transaction((query) => query('insert into tried values (2)'));
+    expect(await postgres.query('select n from tried')).toEqual([{ n: 2 }]);
+  });
+
+  it('tells what cannot be reached from what is wrong', async () => {
+    const { postgres } = database;
+    await expect(postgres.query('select 1/0')).rejects.toThrow('division by zero');
+    await expect(postgres.query('select pg_terminate_backend(pg_backend_pid())')).rejects.toThrow(
+      UnavailableError,
+    );
+    expect(await postgres.query('select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
+  it('hears notices, and says when it may have missed some', async () => {
+    const { postgres } = database;
+    const heard: (string | undefined)[] = [];
+    let wake = () => {};
+    const next = () =>
+      new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    let waited = next();
+    const listening = postgres.listen('news', (payload) => {
+      heard.push(payload);
+      wake();
+    });
+    await waited;
+    waited = next();
+    await postgres.query(`select pg_notify('news', '7')`);
+    await waited;
+    expect(heard).toEqual([undefined, '7']);
+    waited = next();
+    await postgres.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where query = 'listen "news"' and datname = current_database()`,
+    );
+    await waited;
+    expect(heard).toEqual([undefined, '7', undefined]);
+    await listening.close();
+  });
+});

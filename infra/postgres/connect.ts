@@ -1,0 +1,154 @@
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { UnavailableError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Subscription } from '../ports/event-log.ts';
+import { postgresError } from './errors.ts';
+import { listening } from './listen.ts';
+
+/** How PostgreSQL is reached. */
+export type PostgresSettings = {
+  /** `postgres://user:password@host:port/database`, with `?sslmode=…` where wanted. Secret. */
+  readonly url: string;
+  /** Where all our tables are: a name of letters, digits and underscores. */
+  readonly schema: string;
+  /** The most connections of one pool. */
+  readonly connectionsMax: number;
+  /** What the server's own lists call us. */
+  readonly applicationName: string;
+};
+
+/** Runs a statement with its parameters (`$1`, …). Its text must come from a small set: each is kept prepared. */
+export type Sql = <Row = Record<string, unknown>>(
+  text: string,
+  values?: readonly unknown[],
+) => Promise<readonly Row[]>;
+
+/** A pool of connections, all of whose statements see our schema first. */
+export type Postgres = {
+  readonly schema: string;
+  /**
+   * One statement, committed and synced when it resolves. Rejects with `UnavailableError` where it is not known
+   * whether it was carried out, else with what the server refused.
+   */
+  readonly query: Sql;
+  /** All that `run` does in one transaction, committed when it resolves, rolled back where it rejects. As `query`. */
+  transaction<T>(run: (query: Sql) => Promise<T>, isolation?: 'read committed' | 'snapshot'): Promise<T>;
+  /**
+   * Hears notices (`NOTIFY`) on a connection of its own, for ever. `undefined`: it has connected, now or again, and may
+   * have missed some. Must not throw.
+   */
+  listen(channel: string, onNotice: (payload: string | undefined) => void): Subscription;
+  /** Waits for what runs, then closes every connection. Statements after it reject with `UnavailableError`. */
+  close(): Promise<void>;
+};
+
+const statementMsMax = 15_000;
+/** The client gives up later than the server, so that the server's own verdict comes first where it can speak. */
+const answerMsMax = 20_000;
+const connectMsMax = 5_000;
+const idleMsMax = 30_000;
+
+/** Numbers come as numbers: positions, revisions and amounts stay below 2^53. JSON comes as text: who reads it parses. */
+const asText = (text: string) => text;
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
+    if (oid === pg.types.builtins.INT8 || oid === pg.types.builtins.NUMERIC) return Number;
+    if (oid === pg.types.builtins.JSON || oid === pg.types.builtins.JSONB) return asText;
+    return pg.types.getTypeParser(oid, format as 'text');
+  },
+};
+
+/** What a connection is made with. `patient`: its statements may take as long as they like. */
+export const clientConfig = (
+  { url, schema, applicationName }: PostgresSettings,
+  { patient = false } = {},
+): pg.ClientConfig => ({
+  connectionString: url,
+  application_name: applicationName,
+  options:
+    `-c search_path=${schema} -c synchronous_commit=on -c statement_timeout=${patient ? 0 : statementMsMax} ` +
+    `-c idle_in_transaction_session_timeout=${statementMsMax}`,
+  ...(patient ? {} : { query_timeout: answerMsMax }),
+  connectionTimeoutMillis: connectMsMax,
+  keepAlive: true,
+  types,
+});
+
+const begins = {
+  'read committed': 'begin isolation level read committed',
+  snapshot: 'begin isolation level repeatable read read only',
+} as const;
+
+/** Opens a pool; nothing is connected before the first statement, so it never fails. */
+export const openPostgres = (
+  settings: PostgresSettings,
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+): Postgres => {
+  const pool = new pg.Pool({
+    ...clientConfig(settings),
+    max: settings.connectionsMax,
+    idleTimeoutMillis: idleMsMax,
+  });
+  pool.on('error', (error) => logger.debug({ err: error }, 'a connection to PostgreSQL broke while idle'));
+  const names = new Map<string, string>();
+  let closed = false;
+
+  const nameOf = (text: string): string => {
+    const known = names.get(text);
+    if (known !== undefined) return known;
+    const made = `s${names.size}`;
+    names.set(text, made);
+    return made;
+  };
+
+  const sqlOf =
+    (client: pg.Pool | pg.PoolClient): Sql =>
+    async <Row>(text: string, values: readonly unknown[] = []) => {
+      if (closed) throw new UnavailableError('PostgreSQL: the pool is closed');
+      try {
+        const { rows } = await client.query({ name: nameOf(text), text, values: values as unknown[] });
+        return rows as readonly Row[];
+      } catch (error) {
+        throw postgresError(error);
+      }
+    };
+
+  const transaction: Postgres['transaction'] = async (run, isolation = 'read committed') => {
+    let client: pg.PoolClient;
+    try {
+      client = await pool.connect();
+    } catch (error) {
+      throw postgresError(error);
+    }
+    let broken = false;
+    try {
+      const query = sqlOf(client);
+      await query(begins[isolation]);
+      const result = await run(query);
+      await query('commit');
+      return result;
+    } catch (error) {
+      broken = await client.query('rollback').then(
+        () => error instanceof UnavailableError,
+        () => true,
+      );
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  };
+
+  return {
+    schema: settings.schema,
+    query: sqlOf(pool),
+    transaction,
+    listen: (channel, onNotice) =>
+      listening(() => new pg.Client(clientConfig(settings)), channel, onNotice, { clock, logger }),
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      await pool.end();
+    },
+  };
+};
