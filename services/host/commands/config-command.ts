@@ -22,14 +22,14 @@ export const configCommand = (environment: Environment): Command =>
     const now = settingsNow(flags, environment);
     const config = readConfig(flags, environment);
     if (options.json === true)
-      printJson(now.map((setting) => ({ ...asJson(setting), value: valueOf(setting, config) })));
+      printJson(now.map((setting) => ({ ...asJson(setting), value: valueShown(setting, config) })));
     else for (const line of lines(now)) print(line);
   });
 
 const hidden = '(secret)';
 
 /** As it is used; a secret only says whether it is set. */
-const valueOf = ({ name, secret, text }: SettingNow, config: Config) => {
+const valueShown = ({ name, secret, text }: SettingNow, config: Config) => {
   const value = config[name];
   if (secret === true) return text === '' ? null : hidden;
   return value instanceof Set ? [...value] : (value ?? null);
