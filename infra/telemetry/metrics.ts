@@ -1,5 +1,5 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What is asked only when somebody reads the metrics. */
 export type MetricSources = {
@@ -13,6 +13,10 @@ export type MetricSources = {
   parked(): Promise<{ readonly waiting: number; readonly dead: number }>;
   /** Requests that wait for an order, and open event streams. */
   watching(): { readonly waiters: number; readonly streams: number };
+  /** Records of the log that the relay has yet to publish, of the shards that this process holds. */
+  relayLag(): Promise<number>;
+  /** What this process holds of each kind of shared work. */
+  held(): Readonly<Record<string, number>>;
 };
 
 /** The metrics of one process, in the names and units of Prometheus (seconds, bytes). */
@@ -21,8 +25,10 @@ export type Metrics = {
   observeAppendMs(ms: number): void;
   /** An order has ended: how, and how long it took, in milliseconds. */
   observeEnded(outcome: 'completed' | 'cancelled', ms: number): void;
-  /** Where the other figures come from. */
-  readFrom(sources: MetricSources): void;
+  /** What became of a message in a consumer group. */
+  countMessage(group: string, handling: string): void;
+  /** Where the other figures come from; those of which nothing is said are not shown. */
+  readFrom(sources: Partial<MetricSources>): void;
   /** All figures in Prometheus's text format. A source that fails is left out. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -37,14 +43,15 @@ const quantiles = [0.5, 0.99];
 export const createMetrics = (): Metrics => {
   const registry = new Registry();
   const registers = [registry];
-  let sources: MetricSources | undefined;
+  let sources: Partial<MetricSources> = {};
 
   /** A figure that is asked for when it is read. */
-  const asked = <T extends string>(
+  const asked = <T extends string, S extends keyof MetricSources>(
     name: string,
     help: string,
     labelNames: readonly T[],
-    read: (gauge: Gauge<T>, from: MetricSources) => void | Promise<void>,
+    source: S,
+    read: (gauge: Gauge<T>, from: Awaited<ReturnType<MetricSources[S]>>) => void,
   ) =>
     new Gauge<T>({
       name,
@@ -53,28 +60,38 @@ export const createMetrics = (): Metrics => {
       registers,
       async collect() {
         this.reset();
-        // A figure that cannot be had now is no reason to have none.
-        if (sources !== undefined) await Promise.resolve(read(this, sources)).catch(() => {});
+        try {
+          const from = await sources[source]?.();
+          if (from === undefined) this.remove();
+          else read(this, from as Awaited<ReturnType<MetricSources[S]>>);
+        } catch {
+          // A figure that cannot be had now is no reason to have none.
+        }
       },
     });
 
-  asked('recourse_orders', 'Orders by state.', ['state'], async (gauge, from) => {
-    for (const [state, count] of Object.entries(await from.ordersByState())) gauge.set({ state }, count);
+  asked('recourse_orders', 'Orders by state.', ['state'], 'ordersByState', (gauge, orders) => {
+    for (const [state, count] of Object.entries(orders)) gauge.set({ state }, count);
   });
-  asked('recourse_orders_open', 'Orders open now.', [], (gauge, from) => gauge.set(from.openOrders()));
-  asked('recourse_consumer_lag_records', 'Records yet to be handled.', ['group'], async (gauge, from) => {
-    for (const [group, records] of Object.entries(await from.lag())) gauge.set({ group }, records);
+  asked('recourse_orders_open', 'Orders open now.', [], 'openOrders', (gauge, open) => gauge.set(open));
+  asked('recourse_consumer_lag_records', 'Records yet to be handled.', ['group'], 'lag', (gauge, lag) => {
+    for (const [group, records] of Object.entries(lag)) gauge.set({ group }, records);
   });
-  asked('recourse_dead_letters', 'Messages that a group cannot handle.', [], async (gauge, from) =>
-    gauge.set((await from.parked()).dead),
+  asked('recourse_dead_letters', 'Messages that a group cannot handle.', [], 'parked', (gauge, { dead }) =>
+    gauge.set(dead),
   );
-  asked('recourse_messages_waiting', 'Messages that wait to be tried again.', [], async (gauge, from) =>
-    gauge.set((await from.parked()).waiting),
+  asked('recourse_messages_waiting', 'Messages that wait to be tried again.', [], 'parked', (gauge, it) =>
+    gauge.set(it.waiting),
   );
-  asked('recourse_watchers', 'Waiting requests and event streams.', ['kind'], (gauge, from) => {
-    const { waiters, streams } = from.watching();
-    gauge.set({ kind: 'waiter' }, waiters);
-    gauge.set({ kind: 'stream' }, streams);
+  asked('recourse_watchers', 'Waiting requests and event streams.', ['kind'], 'watching', (gauge, it) => {
+    gauge.set({ kind: 'waiter' }, it.waiters);
+    gauge.set({ kind: 'stream' }, it.streams);
+  });
+  asked('recourse_relay_lag_records', 'Records yet to be published.', [], 'relayLag', (gauge, records) =>
+    gauge.set(records),
+  );
+  asked('recourse_leases_held', 'Shared work that this process does.', ['kind'], 'held', (gauge, held) => {
+    for (const [kind, count] of Object.entries(held)) gauge.set({ kind }, count);
   });
 
   const sagas = new Histogram({
@@ -91,11 +108,18 @@ export const createMetrics = (): Metrics => {
     buckets: [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
     registers,
   });
+  const messages = new Counter({
+    name: 'recourse_messages_total',
+    help: 'Messages by what became of them in a consumer group.',
+    labelNames: ['group', 'handling'],
+    registers,
+  });
   const process = measureProcess(registers);
 
   return {
     observeAppendMs: (ms) => appends.observe(ms / 1_000),
     observeEnded: (outcome, ms) => ended[outcome].observe(ms / 1_000),
+    countMessage: (group, handling) => messages.inc({ group, handling }),
     readFrom: (from) => {
       sources = from;
     },

@@ -22,16 +22,30 @@ import { versionRoutes } from './routes/versions.ts';
  */
 export const createApi = (deps: ApiDeps): Express => {
   const context: Context = { ...deps, limits: limitsOf(deps.limits) };
+  const routes = routesOf(context);
+  feedMetrics(context);
+  return appOf(context, routes, (app) => {
+    addDocument(app, routes);
+    serveDocs(app);
+    for (const path of ['/openapi.json', ...docsPaths]) app.all(path, refuseMethod('GET, HEAD'));
+  });
+};
+
+/** What every answer needs, whatever it is about. */
+type Answering = Pick<Context, 'stopping' | 'logger'>;
+
+/** An app that serves these routes, and what `add` adds to it; everything else is answered with a problem. */
+export const appOf = (
+  context: Answering,
+  routes: readonly Route[],
+  add: (app: Express) => void = () => {},
+): Express => {
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', 'simple');
-  const routes = routesOf(context);
-  feedMetrics(context);
   addRoutes(app, context, routes);
-  addDocument(app, routes);
-  serveDocs(app);
-  for (const path of ['/openapi.json', ...docsPaths]) app.all(path, refuseMethod('GET, HEAD'));
+  add(app);
   app.use((req, _res, next) => next(notFound(req.path)));
   app.use(answerError(context));
   return app;
@@ -64,7 +78,7 @@ const feedMetrics = ({ metrics, readModels, live, lag, deadLetters }: Context): 
     watching: live.counts,
   });
 
-const addRoutes = (app: Express, context: Context, routes: readonly Route[]): void => {
+const addRoutes = (app: Express, context: Answering, routes: readonly Route[]): void => {
   const byPath = Map.groupBy(routes, ({ path }) => path);
   for (const [path, served] of byPath) {
     const at = app.route(path);
@@ -76,7 +90,7 @@ const addRoutes = (app: Express, context: Context, routes: readonly Route[]): vo
 const allowed = { get: ['GET', 'HEAD'], post: ['POST'] } as const;
 
 /** While the process stops, what would begin something new is refused; `POST /orders` says so itself, after known keys. */
-const handlerOf = ({ stopping }: Context, { method, operationId, serve }: Route): RequestHandler => {
+const handlerOf = ({ stopping }: Answering, { method, operationId, serve }: Route): RequestHandler => {
   const refuses = method === 'post' && operationId !== 'createOrder';
   return (req, res) => {
     if (stopping()) {
@@ -108,7 +122,7 @@ const addDocument = (app: Express, routes: readonly Route[]): void => {
 
 /** The one place where errors become answers. */
 const answerError =
-  ({ logger }: Context): ErrorRequestHandler =>
+  ({ logger }: Answering): ErrorRequestHandler =>
   (error, req, res, _next) => {
     const problem = problemOf(error);
     const { status, headers, body } = problemAnswer(problem, req.path);

@@ -7,11 +7,20 @@ import { type Route, sendJson } from '../route.ts';
 const Health = z.strictObject({ status: z.literal('ok') }).meta({ id: 'Health' });
 
 /** What operators look at. */
-export const operationRoutes = ({ readModels, ready, stopping, metrics }: Context): readonly Route[] => [
+export const operationRoutes = (context: Context): readonly Route[] => [
   {
     ...documented.ledger,
-    serve: async (_req, res) => sendJson(res, 200, await readModels.ledger()),
+    serve: async (_req, res) => sendJson(res, 200, await context.readModels.ledger()),
   },
+  ...processRoutes(context),
+];
+
+/** Whether a process lives and is ready, and what it measures: of every process, whatever it does. */
+export const processRoutes = ({
+  ready,
+  stopping,
+  metrics,
+}: Pick<Context, 'ready' | 'stopping' | 'metrics'>): readonly Route[] => [
   { ...documented.live, serve: (_req, res) => sendJson(res, 200, { status: 'ok' }) },
   {
     ...documented.ready,
