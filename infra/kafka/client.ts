@@ -1,0 +1,85 @@
+import { Kafka, type KafkaConfig, type LogEntry, logLevel } from 'kafkajs';
+import type { Level, Logger } from 'pino';
+
+/** How Kafka is reached. */
+export type KafkaSettings = {
+  /** `host:port` of some brokers; the others are learned from them. */
+  readonly brokers: readonly string[];
+  /** What the brokers' own logs and quotas call us. */
+  readonly clientId: string;
+  /** Speaks TLS; `ca`: certificates (PEM) that are trusted instead of the system's. */
+  readonly tls?: { readonly ca?: string } | true;
+  readonly sasl?: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512';
+    readonly username: string;
+    /** Secret. */
+    readonly password: string;
+  };
+};
+
+/**
+ * How often, and after which delays (ms), the client library tries again: through a broker's restart. To be given to
+ * every producer, consumer and admin client as well, for each has defaults of its own.
+ */
+export const retrySettings = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 60 } as const;
+
+const connectMsMax = 5_000;
+const requestMsMax = 15_000;
+
+/**
+ * A client of Kafka; nothing is connected yet. One for each consumer, because consumers of one client share the
+ * offsets that it remembers.
+ */
+export const kafkaClient = (settings: KafkaSettings, logger: Logger): Kafka => {
+  silenceNegativeTimeouts();
+  const { brokers, clientId, tls, sasl } = settings;
+  return new Kafka({
+    brokers: [...brokers],
+    clientId,
+    ...(tls !== undefined && { ssl: tls === true || tls.ca === undefined ? true : { ca: [tls.ca] } }),
+    ...(sasl !== undefined && { sasl: { ...sasl } as KafkaConfig['sasl'] & {} }),
+    connectionTimeout: connectMsMax,
+    authenticationTimeout: connectMsMax,
+    requestTimeout: requestMsMax,
+    enforceRequestTimeout: true,
+    retry: retrySettings,
+    logLevel: logLevel.INFO,
+    logCreator: () => (entry) => tell(logger, entry),
+  });
+};
+
+/**
+ * Most of what the library calls an error is one attempt of many; what stays an error is told by who asked. So it
+ * warns at the most.
+ */
+const levels: Readonly<Record<number, Level>> = {
+  [logLevel.ERROR]: 'warn',
+  [logLevel.WARN]: 'info',
+  [logLevel.INFO]: 'debug',
+  [logLevel.DEBUG]: 'trace',
+};
+
+/** The fields of an entry that are told; others could hold what was sent, or who we say we are. */
+const told = ['broker', 'groupId', 'memberId', 'topic', 'partition', 'error', 'retryCount', 'retryTime'];
+
+const tell = (logger: Logger, { level, log }: LogEntry): void => {
+  const { message, ...fields } = log;
+  const kept = Object.fromEntries(
+    Object.entries(fields).filter(([name, value]) => told.includes(name) && typeof value !== 'object'),
+  );
+  logger[levels[level] ?? 'debug'](kept, `kafka: ${message}`);
+};
+
+let silenced = false;
+
+/** The library asks for timers in the past, which Node takes as 1 ms and warns of: it says nothing to anybody. */
+const silenceNegativeTimeouts = (): void => {
+  if (silenced) return;
+  silenced = true;
+  const emit = process.emitWarning.bind(process) as (...args: unknown[]) => void;
+  process.emitWarning = (...args: unknown[]) => {
+    const [warning, named] = args;
+    const name = warning instanceof Error ? warning.name : ((named as { type?: string })?.type ?? named);
+    if (name !== 'TimeoutNegativeWarning') emit(...args);
+  };
+};
