@@ -23,6 +23,8 @@ import { putInDemoCatalogue } from './demo-catalogue.ts';
 import { refuseImported } from './imported.ts';
 import { listen, urlOf } from './listen.ts';
 import { checkMachines } from './machines/check.ts';
+import { folderCharts } from './machines/kept-charts.ts';
+import { openAtStart } from './machines/open-at-start.ts';
 import { type Closing, closeAll, newOrdersOf, openApi, openFolderParts, participantsOf } from './parts.ts';
 
 /** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
@@ -106,7 +108,12 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   closing.push(() => sqliteLog.close());
   const log = overrides.wrapLog?.(sqliteLog) ?? sqliteLog;
   const isNew = sqliteLog.headNow() === 0;
-  await checkMachines({ dataDir, log, logger });
+  await checkMachines({
+    charts: folderCharts(dataDir),
+    open: () => openAtStart(dataDir),
+    log,
+    logger,
+  });
 
   const gateway = openSimulatedGateway({
     path: inData('simulated', 'gateway.db'),

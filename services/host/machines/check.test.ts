@@ -21,6 +21,8 @@ import { pino } from 'pino';
 import { edit } from '../../../test/damage/folders.ts';
 import { openShop } from '../../../test/shop.ts';
 import { checkMachines } from './check.ts';
+import { folderCharts } from './kept-charts.ts';
+import { openAtStart } from './open-at-start.ts';
 
 const logger = pino({ level: 'silent' });
 const namespace = '6f2c8f0e-6f0b-5a4e-9a55-0c3d1f3f7b11';
@@ -109,7 +111,8 @@ const deadlinePassed = async (n: number) => {
   return { id, revision, type, category: 'saga-input' as const };
 };
 
-const check = () => checkMachines({ dataDir, log, logger });
+const check = () =>
+  checkMachines({ charts: folderCharts(dataDir), open: () => openAtStart(dataDir), log, logger });
 const chartPath = (version: number) => join(dataDir, 'machines', `order-saga-v${version}.json`);
 const keptChart = (version: number) => JSON.parse(readFileSync(chartPath(version), 'utf8'));
 

@@ -6,8 +6,8 @@ import { isKnownVersion, sagaVersions } from '@recourse/sagas/machines';
 import { migrationRequested } from '@recourse/sagas/migrate';
 import { type Difference, rerun } from '@recourse/sagas/rerun';
 import type { Logger } from 'pino';
-import { changedStates, keepChart } from './kept-charts.ts';
-import { openAtStart } from './open-at-start.ts';
+import { changedStates, type KeptCharts } from './kept-charts.ts';
+import type { OpenAtStart } from './open-at-start.ts';
 
 /** How many states, and how many sagas, one complaint names. */
 const namedMax = 5;
@@ -31,13 +31,15 @@ type Pinned = {
  * charts of the last start that saw all of them are those that stay.
  */
 export const checkMachines = async (options: {
-  readonly dataDir: string;
+  readonly charts: KeptCharts;
+  /** The sagas that are open, and why the rest of the log could not be read, where it could not. */
+  readonly open: () => Promise<OpenAtStart>;
   readonly log: EventLog;
   readonly logger: Logger;
 }): Promise<void> => {
-  const { dataDir, log, logger } = options;
+  const { charts, log, logger } = options;
   const pinned = new Map<number, Pinned>();
-  const { open, unread } = await openAtStart(dataDir);
+  const { open, unread } = await options.open();
   if (unread !== undefined)
     logger.warn({ err: unread }, 'the log cannot be read whole: what is open behind that is not looked at');
   for (const [index, sagaId] of open.entries()) {
@@ -48,12 +50,13 @@ export const checkMachines = async (options: {
       logger.warn({ err: error, orderId: sagaId }, 'an open saga cannot be re-run over what it has heard');
     }
   }
-  const complaints = [...pinned].flatMap(([version, sagas]) => complaintsOf(dataDir, version, sagas));
+  const complaints: Complaint[] = [];
+  for (const [version, sagas] of pinned) complaints.push(...(await complaintsOf(charts, version, sagas)));
   if (complaints.length > 0) {
     const code = complaints.some(({ unknown }) => unknown) ? 'saga-unknown' : 'saga-changed';
     throw new StartError(code, complaints.map(({ text }) => text).join('\n'));
   }
-  if (unread === undefined) for (const version of sagaVersions) keepChart(dataDir, version);
+  if (unread === undefined) for (const version of sagaVersions) await charts.keep(version);
 };
 
 const look = async (log: EventLog, sagaId: OrderId, pinned: Map<number, Pinned>) => {
@@ -70,7 +73,14 @@ const look = async (log: EventLog, sagaId: OrderId, pinned: Map<number, Pinned>)
   if (difference !== undefined) group.differences.push({ ...difference, sagaId });
 };
 
-const complaintsOf = (dataDir: string, version: number, { sagas, differences }: Pinned) => {
+/** Why the start is refused; `unknown`: this build has no such version. */
+type Complaint = { readonly unknown: boolean; readonly text: string };
+
+const complaintsOf = async (
+  charts: KeptCharts,
+  version: number,
+  { sagas, differences }: Pinned,
+): Promise<Complaint[]> => {
   const which = `order-saga version ${version}`;
   const named = (ids: readonly OrderId[]) =>
     `${ids.length} open ${ids.length === 1 ? 'saga' : 'sagas'} (${few(ids)})`;
@@ -78,7 +88,7 @@ const complaintsOf = (dataDir: string, version: number, { sagas, differences }: 
     const text = `${which} is not known to this Recourse, and ${named(sagas)} began on it: start a build that has it, until they have ended or moved (docs/change-the-saga.md).`;
     return [{ unknown: true, text }];
   }
-  const changed = changedStates(dataDir, version);
+  const changed = await changedStates(charts, version);
   const found =
     changed.length > 0
       ? `${named(sagas)} began on another chart. Changed: ${few(changed)}`

@@ -3,31 +3,39 @@ import { join } from 'node:path';
 import { type Arrow, chart } from '@recourse/sagas/chart';
 import type { SagaVersion } from '@recourse/sagas/machines';
 
-/** The charts of the machines with which this data folder was last started: `machines/order-saga-v1.json`. */
+/** The charts of the machines with which an installation was last started. */
 
-type Chart = ReturnType<typeof chart>;
+export type Chart = ReturnType<typeof chart>;
 
-const folderOf = (dataDir: string) => join(dataDir, 'machines');
-const pathOf = (dataDir: string, version: SagaVersion) =>
-  join(folderOf(dataDir), `order-saga-v${version}.json`);
+/** Where they are kept. */
+export type KeptCharts = {
+  /** As it was kept; undefined where none was, or where it cannot be read: then re-running the open sagas decides. */
+  read(version: SagaVersion): Promise<Chart | undefined>;
+  /** Keeps the chart of a version for the next start. Rejects where it cannot be written. */
+  keep(version: SagaVersion): Promise<void>;
+};
 
-/**
- * The states of a version that are not as they were at the last start, each with what is different; none where they
- * are the same, or where no chart was kept.
- */
-export const changedStates = (dataDir: string, version: SagaVersion): readonly string[] => {
-  const kept = read(pathOf(dataDir, version));
+/** The states of a version that are not as they were kept, each with what is different; none where none was kept. */
+export const changedStates = async (charts: KeptCharts, version: SagaVersion): Promise<readonly string[]> => {
+  const kept = await charts.read(version);
   return kept === undefined ? [] : differences(kept, chart(version));
 };
 
-/** Keeps the chart of a version for the next start. Throws where it cannot be written. */
-export const keepChart = (dataDir: string, version: SagaVersion): void => {
-  const path = pathOf(dataDir, version);
-  const text = `${JSON.stringify(chart(version), null, 2)}\n`;
-  mkdirSync(folderOf(dataDir), { recursive: true });
-  if (textAt(path) === text) return;
-  writeFileSync(`${path}.new`, text, { flush: true });
-  renameSync(`${path}.new`, path);
+/** Charts in a data folder: `machines/order-saga-v1.json`. */
+export const folderCharts = (dataDir: string): KeptCharts => {
+  const folder = join(dataDir, 'machines');
+  const pathOf = (version: SagaVersion) => join(folder, `order-saga-v${version}.json`);
+  return {
+    read: async (version) => chartIn(textAt(pathOf(version)) ?? ''),
+    keep: async (version) => {
+      const path = pathOf(version);
+      const text = `${JSON.stringify(chart(version), null, 2)}\n`;
+      mkdirSync(folder, { recursive: true });
+      if (textAt(path) === text) return;
+      writeFileSync(`${path}.new`, text, { flush: true });
+      renameSync(`${path}.new`, path);
+    },
+  };
 };
 
 const textAt = (path: string): string | undefined => {
@@ -38,10 +46,10 @@ const textAt = (path: string): string | undefined => {
   }
 };
 
-/** A chart that cannot be read counts as none: re-running the open sagas is what decides then. */
-const read = (path: string): Chart | undefined => {
+/** The chart that a text holds; undefined where it is none. */
+export const chartIn = (text: string): Chart | undefined => {
   try {
-    const kept = JSON.parse(textAt(path) ?? '') as Partial<Chart>;
+    const kept = JSON.parse(text) as Partial<Chart>;
     return Array.isArray(kept.states) && Array.isArray(kept.arrows) ? (kept as Chart) : undefined;
   } catch {
     return undefined;

@@ -13,7 +13,7 @@ const recordsMax = 10_000;
 const wanted: ReadonlySet<string> = new Set(['OrderCreated', 'SagaAdvanced']);
 
 /** The sagas that are open, and why the rest of the log, with what may be open there, could not be read. */
-type OpenAtStart = { readonly open: readonly OrderId[]; readonly unread?: unknown };
+export type OpenAtStart = { readonly open: readonly OrderId[]; readonly unread?: unknown };
 
 /**
  * The sagas that are open in a data folder, before anything runs in it: from the list of sagas as its file shows it,
