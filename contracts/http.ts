@@ -417,5 +417,6 @@ export const problemCodes = {
   'no-space': { status: 507, title: 'The disk has no room for that' },
   stopping: { status: 503, title: 'The service is stopping' },
   internal: { status: 500, title: 'Something went wrong here' },
+  'not-in-distributed': { status: 501, title: 'A distributed installation does not do that' },
 } as const satisfies Record<string, { status: number; title: string }>;
 export type ProblemCode = keyof typeof problemCodes;

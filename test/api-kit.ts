@@ -67,7 +67,7 @@ export const linesInto = (lines: string[]): Writable =>
 const emptyReadModels: ReadModelsApi = {
   listOrders: () => nothingYet,
   listSagas: () => nothingYet,
-  read: () => ({ rows: [] as never, position: 0 }),
+  read: async () => ({ rows: [] as never, position: 0 }),
   ledger: () => ({
     position: formatPosition(0),
     money: [],
@@ -85,8 +85,8 @@ const emptyReadModels: ReadModelsApi = {
     orders: { open: 0, completed: 0, cancelled: 0 },
     violations: [],
   }),
-  counts: () => ({ open: 0, cancelling: 0, completed: 0, cancelled: 0 }),
-  status: () => [],
+  counts: async () => ({ open: 0, cancelling: 0, completed: 0, cancelled: 0 }),
+  status: async () => [],
   rebuild: async () => {},
 };
 

@@ -4,12 +4,10 @@ import { UnavailableError } from '../errors.ts';
 import { RebuildingError } from '../ports/read-models.ts';
 import { fileName, readPointer } from './pointer.ts';
 import type { Projection } from './projection.ts';
+import type { Shown } from './select.ts';
 
 /** Runs a query with its parameters; a query's text is prepared once. */
 export type Query = <Row>(sql: string, ...values: readonly SQLInputValue[]) => Row[];
-
-/** What was read, and the position of the log that it shows. */
-export type Shown<T> = { readonly rows: T; readonly position: number };
 
 /** Reads of one projection, from whichever file serves it. */
 export type ProjectionReader = {
@@ -29,13 +27,16 @@ type Open = {
   readonly file: string;
 };
 
+/** What SQLite calls otherwise than `Statement` does. */
+export const sqliteSql = (sql: string): string => sql.replaceAll('json_items(', 'json_each(');
+
 const openFile = (folder: string, file: string, version: number): Open => {
   const db = new DatabaseSync(join(folder, file), { readOnly: true, timeout: 1_000 });
   const statements = new Map<string, StatementSync>();
   const query: Query = <Row>(sql: string, ...values: readonly SQLInputValue[]) => {
     let statement = statements.get(sql);
     if (statement === undefined) {
-      statement = db.prepare(sql);
+      statement = db.prepare(sqliteSql(sql));
       statements.set(sql, statement);
     }
     return statement.all(...values) as Row[];

@@ -69,7 +69,7 @@ const routesOf = (context: Context): readonly Route[] => [
 const feedMetrics = ({ metrics, readModels, live, lag, deadLetters }: Context): void =>
   metrics.readFrom({
     ordersByState: async () => {
-      const { open, cancelling, completed, cancelled } = readModels.counts();
+      const { open, cancelling, completed, cancelled } = await readModels.counts();
       return { open: open - cancelling, cancelling, completed, cancelled };
     },
     openOrders: live.openOrders,

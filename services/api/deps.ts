@@ -26,14 +26,14 @@ export type ReadModelsApi = {
   ledger(): Ledger | Promise<Ledger>;
   readonly read: ReadProjection;
   /** Orders by state, as far as the read model has come. */
-  counts(): {
+  counts(): Promise<{
     /** Those that are being cancelled included. */
     readonly open: number;
     readonly cancelling: number;
     readonly completed: number;
     readonly cancelled: number;
-  };
-  status(): readonly ProjectionStatus[];
+  }>;
+  status(): Promise<readonly ProjectionStatus[]>;
   /** Rejects with a `RebuildRefusedError` where nothing was changed. */
   rebuild(names: readonly string[] | 'all', pace: Pace): Promise<void>;
 };

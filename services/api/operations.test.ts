@@ -162,7 +162,7 @@ describe('what operators look at', () => {
 
   it('metrics: orders, durations, lag, dead letters, append time, event-loop delay', async () => {
     const api = await start({
-      readModels: { counts: () => ({ open: 5, cancelling: 2, completed: 2, cancelled: 1 }) },
+      readModels: { counts: async () => ({ open: 5, cancelling: 2, completed: 2, cancelled: 1 }) },
     });
     await api.post('/orders', orderOf(), { prefer: 'wait=10' });
     const { status, text, headers } = await api.get('/metrics');

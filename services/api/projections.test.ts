@@ -36,7 +36,7 @@ describe('the API of the read models', () => {
   afterEach(closeAll);
 
   it('shows how far they are, and why one does not go on', async () => {
-    const { get } = await start({ readModels: { status: () => [orders, stopped] } });
+    const { get } = await start({ readModels: { status: async () => [orders, stopped] } });
     const { status, json } = await get('/projections');
     expect(status).toBe(200);
     const { head, items } = ProjectionList.parse(json);
@@ -55,7 +55,7 @@ describe('the API of the read models', () => {
   ])('takes POST %s with %j', async (path, body, expected) => {
     const asked: unknown[] = [];
     const readModels = {
-      status: () => [orders],
+      status: async () => [orders],
       rebuild: async (...args: unknown[]) => void asked.push(args),
     };
     const { post } = await start({ readModels });
@@ -66,13 +66,13 @@ describe('the API of the read models', () => {
   });
 
   it.each(['fast', 0, -1, 1.5, null, ''])('refuses the pace %j', async (pace) => {
-    const { post } = await start({ readModels: { status: () => [orders] } });
+    const { post } = await start({ readModels: { status: async () => [orders] } });
     const { status, json } = await post('/projections/orders/rebuild', { pace });
     expect([status, json.code]).toEqual([400, 'invalid-request']);
   });
 
   it('says that a projection is not known, whatever is asked of it', async () => {
-    const { get, post } = await start({ readModels: { status: () => [orders] } });
+    const { get, post } = await start({ readModels: { status: async () => [orders] } });
     for (const answer of [await get('/projections/nope'), await post('/projections/nope/rebuild')])
       expect([answer.status, answer.json.code]).toEqual([404, 'not-found']);
   });
@@ -84,7 +84,7 @@ describe('the API of the read models', () => {
     const refuse = async () => {
       throw new RebuildRefusedError(code, 'that is how it is');
     };
-    const { post } = await start({ readModels: { status: () => [orders], rebuild: refuse } });
+    const { post } = await start({ readModels: { status: async () => [orders], rebuild: refuse } });
     const answer = await post('/projections/rebuild', { pace: 'full' });
     expect([answer.status, answer.json.code, answer.json.detail]).toEqual([
       status,

@@ -8,13 +8,13 @@ import { UnavailableError } from '@recourse/infra/errors';
 import { projections } from './projections/all.ts';
 import { ledgerProjection } from './projections/ledger.ts';
 import { type History, openHistory, orderIdOf, standingClock } from './projections/testing/history.ts';
-import { openReadModels, type ReadModels, type ReadModelsOptions } from './read-models.ts';
+import { type EmbeddedReadModels, openReadModels, type ReadModelsOptions } from './read-models.ts';
 
 describe('the read models', () => {
   const clock = standingClock();
   let dataDir: string;
   let history: History;
-  let models: ReadModels;
+  let models: EmbeddedReadModels;
   let dead: string[];
 
   const open = (options: Partial<ReadModelsOptions> = {}) =>
@@ -57,8 +57,14 @@ describe('the read models', () => {
   it('are there before anything has happened, and say so', async () => {
     expect(await orders()).toEqual({ items: [], nextCursor: null, position: '0000000000000000' });
     expect(await sagas()).toEqual({ items: [], nextCursor: null, position: '0000000000000000' });
-    expect(models.counts()).toEqual({ open: 0, cancelling: 0, completed: 0, cancelled: 0, position: 0 });
-    expect(models.status().map(({ name, state, rebuild }) => [name, state, rebuild])).toEqual(
+    expect(await models.counts()).toEqual({
+      open: 0,
+      cancelling: 0,
+      completed: 0,
+      cancelled: 0,
+      position: 0,
+    });
+    expect((await models.status()).map(({ name, state, rebuild }) => [name, state, rebuild])).toEqual(
       projections.map(({ name }) => [name, 'running', null]),
     );
   });
@@ -70,8 +76,8 @@ describe('the read models', () => {
     const head = await history.log.head();
     expect(Number((await orders()).position)).toBe(head);
     expect(Number((await sagas()).position)).toBe(head);
-    expect(models.positions()).toEqual(Object.fromEntries(projections.map(({ name }) => [name, head])));
-    expect(models.counts()).toMatchObject({ completed: 1, open: 0, position: head });
+    expect(await models.positions()).toEqual(Object.fromEntries(projections.map(({ name }) => [name, head])));
+    expect(await models.counts()).toMatchObject({ completed: 1, open: 0, position: head });
     expect(await models.ledger()).toMatchObject({ orders: { completed: 1 }, violations: [] });
   });
 
@@ -211,7 +217,11 @@ describe('the read models', () => {
       await models.crash();
     }
     await caughtUp();
-    expect(models.counts()).toMatchObject({ open: 0, completed: 900, position: await history.log.head() });
+    expect(await models.counts()).toMatchObject({
+      open: 0,
+      completed: 900,
+      position: await history.log.head(),
+    });
     expect((await orders({ limit: 1 })).items).toHaveLength(1);
     expect(await models.ledger()).toMatchObject({
       money: [{ captured: 900 * 500, completed: 900 * 500 }],
@@ -228,7 +238,7 @@ describe('the read models', () => {
     await history.settled();
     models = await open();
     await caughtUp();
-    expect(models.counts()).toMatchObject({ open: 1, completed: 1 });
+    expect(await models.counts()).toMatchObject({ open: 1, completed: 1 });
   });
 
   it('compute one ledger for all who ask at the same time', async () => {

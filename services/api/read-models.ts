@@ -4,11 +4,13 @@ import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Pace, ProjectionStatus } from '@recourse/infra/ports/read-models';
 import { startProjector } from '@recourse/infra/project/projector';
-import { projectionReader, type Query, type Shown } from '@recourse/infra/project/read';
+import { projectionReader } from '@recourse/infra/project/read';
+import { answered } from '@recourse/infra/project/select';
 import { systemClock } from '@recourse/infra/system';
 import type { Logger } from 'pino';
 import { projections } from './projections/all.ts';
 import type { BooksPaths } from './projections/ledger-compare.ts';
+import type { ReadProjection } from './projections/open-sagas.ts';
 import { countOrders, listOrders, type OrderCounts } from './projections/orders-list.ts';
 import { listSagas, type StuckWhen } from './projections/sagas-list.ts';
 
@@ -24,21 +26,21 @@ export type ReadModels = {
    */
   ledger(): Promise<Ledger>;
   /**
-   * How many orders there are in each state, and the position of the log at which that holds. Cheap. Throws
+   * How many orders there are in each state, and the position of the log at which that holds. Cheap. Rejects with
    * `UnavailableError` where that cannot be read.
    */
-  counts(): OrderCounts;
+  counts(): Promise<OrderCounts>;
   /** As `counts`, for who counts on from there: from nothing, at position 0, where it cannot be read. */
-  countedFrom(): Pick<OrderCounts, 'position' | 'open'>;
+  countedFrom(): Promise<Pick<OrderCounts, 'position' | 'open'>>;
   /**
-   * Reads any projection: all of it at one position. Throws `UnavailableError` where its file cannot be read, or does
-   * not have it yet. The text of queries must come from a small set.
+   * Reads any projection: all of it at one position. Rejects with `UnavailableError` where it cannot be read, or does
+   * not have what is asked for yet.
    */
-  read<T>(name: string, queries: (query: Query) => T): Shown<T>;
+  readonly read: ReadProjection;
   /** By projection: the position that it shows. */
-  positions(): Readonly<Record<string, number>>;
+  positions(): Promise<Readonly<Record<string, number>>>;
   /** By projection: whether it goes on, and if not, at which record of the log it stopped and why; its rebuild. */
-  status(): readonly ProjectionStatus[];
+  status(): Promise<readonly ProjectionStatus[]>;
   /**
    * Asks for rebuilds; resolves once they are sure to happen. Rejects with a `RebuildRefusedError` where nothing was
    * changed, with `UnavailableError` where it is not known.
@@ -46,9 +48,13 @@ export type ReadModels = {
   rebuild(names: readonly string[] | 'all', pace: Pace): Promise<void>;
   /** Resolves once every projection shows this position. Rejects where one has stopped before it. */
   waitFor(position: number): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Read models that a thread of this process fills. */
+export type EmbeddedReadModels = ReadModels & {
   /** Ends the thread at once, as a crash would; it is started again and goes on where it was. */
   crash(): Promise<void>;
-  close(): Promise<void>;
 };
 
 /** How the read models are opened. */
@@ -81,7 +87,7 @@ const noticeRecordsMax = 2_000;
  * Opens the read models: starts the thread that fills them and resolves once their files are there, however far
  * behind the log. Rejects where it cannot write them.
  */
-export const openReadModels = async (options: ReadModelsOptions): Promise<ReadModels> => {
+export const openReadModels = async (options: ReadModelsOptions): Promise<EmbeddedReadModels> => {
   const { dataDir, logPath, log, clock = systemClock, logger } = options;
   const folder = join(dataDir, 'read-models');
   const books = options.books ?? {
@@ -95,12 +101,11 @@ export const openReadModels = async (options: ReadModelsOptions): Promise<ReadMo
   const readers = new Map(
     projections.map((it) => [it.name, projectionReader(folder, it, projector.generation)]),
   );
-  const readerOf = (name: string) => {
+  const read: ReadProjection = async (name, reads) => {
     const reader = readers.get(name);
     if (reader === undefined) throw new Error(`there is no projection ${name}`);
-    return reader;
+    return reader.read((query) => answered(query, reads()));
   };
-  const [orders, sagas] = [readerOf('orders'), readerOf('sagas')];
   let counted: { readonly changes: number; readonly counts: OrderCounts } | undefined;
   let nextLedger: Promise<Ledger> | undefined;
   let lastLedger: Promise<unknown> = Promise.resolve();
@@ -123,28 +128,26 @@ export const openReadModels = async (options: ReadModelsOptions): Promise<ReadMo
     return nextLedger;
   };
 
-  const counts = () => {
+  const counts = async () => {
     const changes = projector.changes();
-    if (counted?.changes !== changes) counted = { changes, counts: countOrders(orders) };
+    if (counted?.changes !== changes) counted = { changes, counts: await countOrders(read) };
     return counted.counts;
   };
 
   return {
-    listOrders: async (query) => listOrders(orders, query),
-    listSagas: async (query, when) => listSagas(sagas, query, when ?? (await whenOpened())),
+    listOrders: (query) => listOrders(read, query),
+    listSagas: async (query, when) => listSagas(read, query, when ?? (await whenOpened())),
     ledger,
     counts,
-    countedFrom: () => {
-      try {
-        return counts();
-      } catch (error) {
+    countedFrom: () =>
+      counts().catch((error: unknown) => {
         logger?.warn({ err: error }, 'open orders are counted from the whole log');
         return { position: 0, open: 0 };
-      }
-    },
-    read: (name, queries) => readerOf(name).read(queries),
-    positions: () => Object.fromEntries(projector.status().map(({ name, position }) => [name, position])),
-    status: projector.status,
+      }),
+    read,
+    positions: async () =>
+      Object.fromEntries(projector.status().map(({ name, position }) => [name, position])),
+    status: async () => projector.status(),
     rebuild: projector.rebuild,
     waitFor: projector.waitFor,
     crash: projector.crash,

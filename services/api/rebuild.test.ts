@@ -5,14 +5,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { projections } from './projections/all.ts';
 import { type History, openHistory, orderIdOf, standingClock } from './projections/testing/history.ts';
-import { openReadModels, type ReadModels } from './read-models.ts';
+import { type EmbeddedReadModels, openReadModels } from './read-models.ts';
 
 describe('read models that are rebuilt', () => {
   const clock = standingClock();
   const version = projections.find(({ name }) => name === 'orders')!.version;
   let dataDir: string;
   let history: History;
-  let models: ReadModels;
+  let models: EmbeddedReadModels;
   const open = () => openReadModels({ dataDir, logPath: history.logPath, log: history.log });
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'recourse-rebuild-'));
@@ -26,9 +26,9 @@ describe('read models that are rebuilt', () => {
   });
 
   const inFolder = (name: string) => join(dataDir, 'read-models', name);
-  const statusOf = (name: string) => models.status().find((it) => it.name === name)!;
-  const until = async (condition: () => boolean) => {
-    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 10));
+  const statusOf = async (name: string) => (await models.status()).find((it) => it.name === name)!;
+  const until = async (condition: () => Promise<boolean>) => {
+    while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10));
   };
   const caughtUp = async () => models.waitFor(await history.settled());
 
@@ -47,14 +47,14 @@ describe('read models that are rebuilt', () => {
     await caughtUp();
     const before = await models.listOrders({ limit: 50 });
     await models.rebuild('all', 'full');
-    expect(models.status().map(({ rebuild }) => rebuild?.build)).toEqual(projections.map(() => 1));
+    expect((await models.status()).map(({ rebuild }) => rebuild?.build)).toEqual(projections.map(() => 1));
     history.order({ orderId: orderIdOf(21) }).created();
-    await until(() => models.status().every(({ rebuild }) => rebuild === null));
+    await until(async () => (await models.status()).every(({ rebuild }) => rebuild === null));
     await caughtUp();
     const after = await models.listOrders({ limit: 50 });
     expect(after.items.slice(1)).toEqual(before.items);
     expect(after.items[0]).toMatchObject({ orderId: orderIdOf(21), state: 'open' });
-    expect(models.counts()).toMatchObject({ open: 1, completed: 20 });
+    expect(await models.counts()).toMatchObject({ open: 1, completed: 20 });
     expect(await models.ledger()).toMatchObject({ orders: { open: 1, completed: 20 } });
   });
 
@@ -62,11 +62,11 @@ describe('read models that are rebuilt', () => {
     for (let n = 1; n <= 100; n += 1) history.order({ orderId: orderIdOf(n) }).done();
     await caughtUp();
     await models.rebuild(['orders'], 400);
-    await until(() => (statusOf('orders').rebuild?.position ?? 0) > 100);
+    await until(async () => ((await statusOf('orders')).rebuild?.position ?? 0) > 100);
     await models.crash();
-    await until(() => statusOf('orders').build === 1);
+    await until(async () => (await statusOf('orders')).build === 1);
     await caughtUp();
-    expect(models.counts()).toMatchObject({ completed: 100, position: await history.log.head() });
+    expect(await models.counts()).toMatchObject({ completed: 100, position: await history.log.head() });
   }, 40_000);
 
   it('refuse a second rebuild, and one of what they do not know', async () => {
@@ -76,7 +76,7 @@ describe('read models that are rebuilt', () => {
     const again = models.rebuild(['sagas', 'orders'], 'full');
     await expect(again).rejects.toMatchObject({ code: 'rebuild-running' });
     await expect(models.rebuild(['nope'], 'full')).rejects.toMatchObject({ code: 'unknown-projection' });
-    expect(statusOf('sagas').rebuild).toBeNull();
+    expect((await statusOf('sagas')).rebuild).toBeNull();
   });
 
   it('of a changed version are served as they were, and counted from there, until they have been folded anew', async () => {
@@ -89,14 +89,14 @@ describe('read models that are rebuilt', () => {
     await history.settled();
     models = await open();
     const country = (await models.listOrders({ limit: 5 })).items[0]?.country;
-    const { open: openThen, position } = models.countedFrom();
+    const { open: openThen, position } = await models.countedFrom();
     // The rebuild may have caught up already: then the new order is counted, too.
     if (country === 'France') expect([openThen, position]).toEqual([4, at + 1]);
     else expect(openThen - 3).toBe(position - at);
-    await until(() => statusOf('orders').state === 'running');
+    await until(async () => (await statusOf('orders')).state === 'running');
     await caughtUp();
-    expect(statusOf('orders')).toMatchObject({ version, build: 0, rebuild: null });
-    expect(models.countedFrom()).toMatchObject({ open: 4, position: at + 1 });
+    expect(await statusOf('orders')).toMatchObject({ version, build: 0, rebuild: null });
+    expect(await models.countedFrom()).toMatchObject({ open: 4, position: at + 1 });
     expect((await models.listOrders({ limit: 5 })).items.map(({ country }) => country)).toEqual(
       Array(4).fill('France'),
     );
@@ -114,9 +114,11 @@ describe('read models that are rebuilt', () => {
     );
     models = await open();
     expect((await models.listOrders({ limit: 5 })).items).toHaveLength(5);
-    expect(() => models.counts()).toThrow('The read model orders is being rebuilt for a new version.');
-    expect(models.countedFrom()).toEqual({ position: 0, open: 0 });
-    expect(statusOf('orders')).toMatchObject({ version: 99, state: 'outdated', rebuild: { version } });
+    await expect(models.counts()).rejects.toThrow(
+      'The read model orders is being rebuilt for a new version.',
+    );
+    expect(await models.countedFrom()).toEqual({ position: 0, open: 0 });
+    expect(await statusOf('orders')).toMatchObject({ version: 99, state: 'outdated', rebuild: { version } });
     expect((await models.listSagas({ limit: 5 })).items).toHaveLength(5);
   });
 

@@ -181,7 +181,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     lag: broker.lag,
     readModels,
     ...folderParts,
-    open: readModels.countedFrom(),
+    open: await readModels.countedFrom(),
     clock,
     ids: overrides.ids,
     logger,

@@ -92,7 +92,7 @@ export type ApiParts = Pick<
   readonly ids: ApiDeps['ids'] | undefined;
   readonly metrics: Metrics;
   /** How many orders were open at which position; what came after it is counted from the log. */
-  readonly open: Pick<ReturnType<ReadModels['counts']>, 'position' | 'open'>;
+  readonly open: Awaited<ReturnType<ReadModels['countedFrom']>>;
 };
 
 /** The API over these parts, and who tells it of new records: to be closed before anything that they need. */

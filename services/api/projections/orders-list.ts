@@ -1,6 +1,7 @@
 import { formatPosition, type OrderList, type OrderListQuery, rfc3339 } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
-import type { ProjectionReader, Query } from '@recourse/infra/project/read';
+import { type Reads, select } from '@recourse/infra/project/select';
+import type { ReadProjection } from './open-sagas.ts';
 import type { OrderCount, OrderRow } from './orders.ts';
 import { allOf, pageOf, stretchOf, where } from './page.ts';
 
@@ -17,21 +18,11 @@ const shownColumns = [
   'endedAt',
 ] as const satisfies readonly (keyof OrderRow)[];
 
-/** One page of `GET /orders`. Throws a `ProblemError` on a bad cursor. */
-export const listOrders = (reader: ProjectionReader, asked: OrderListQuery): OrderList => {
-  const { rows: page, position } = reader.read((query: Query) =>
-    pageOf<Pick<OrderRow, (typeof shownColumns)[number]>>(
-      query,
-      'orders',
-      shownColumns,
-      allOf(
-        stretchOf(query, 'orders', 'createdAt', asked),
-        where('customerId = ?', asked.customerId),
-        where('state = ?', asked.state),
-      ),
-      asked.limit,
-    ),
-  );
+type Shown = Pick<OrderRow, (typeof shownColumns)[number]>;
+
+/** One page of `GET /orders`. Rejects with a `ProblemError` on a bad cursor. */
+export const listOrders = async (read: ReadProjection, asked: OrderListQuery): Promise<OrderList> => {
+  const { rows: page, position } = await read('orders', () => ordersPage(asked));
   return {
     items: page.rows.map((row) => ({
       orderId: row.orderId as OrderId,
@@ -49,6 +40,15 @@ export const listOrders = (reader: ProjectionReader, asked: OrderListQuery): Ord
   };
 };
 
+function* ordersPage(asked: OrderListQuery) {
+  const conditions = allOf(
+    yield* stretchOf('orders', 'createdAt', asked),
+    where('customerId = ?', asked.customerId),
+    where('state = ?', asked.state),
+  );
+  return yield* pageOf<Shown>('orders', shownColumns, conditions, asked.limit);
+}
+
 /** How many orders there are, and the position of the log at which that holds. */
 export type OrderCounts = {
   /** Orders that have not ended, those that are being cancelled included. */
@@ -61,9 +61,12 @@ export type OrderCounts = {
 };
 
 /** Counts orders by state: four rows are read, however many orders there are. */
-export const countOrders = (reader: ProjectionReader): OrderCounts => {
-  const { rows, position } = reader.read((query) => query<OrderCount>('select state, orders from counts'));
+export const countOrders = async (read: ReadProjection): Promise<OrderCounts> => {
+  const { rows, position } = await read('orders', stateCounts);
   const by = { open: 0, cancelling: 0, completed: 0, cancelled: 0 };
   for (const { state, orders } of rows) by[state] = orders;
   return { ...by, open: by.open + by.cancelling, position };
 };
+
+const stateCounts = (): Reads<readonly OrderCount[]> =>
+  select<OrderCount>('select state, orders from counts');

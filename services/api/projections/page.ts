@@ -1,5 +1,5 @@
-import type { SQLInputValue } from 'node:sqlite';
-import type { Query } from '@recourse/infra/project/read';
+import type { Value } from '@recourse/infra/project/projection';
+import { type Reads, select } from '@recourse/infra/project/select';
 import { ProblemError } from '../problem.ts';
 
 /** Pages of a list, newest first: a cursor is the position of the last item, so a page stays where it was. */
@@ -20,12 +20,12 @@ const parseCursor = (cursor: string): number => {
 /** Conditions of a query, with their values. */
 export type Conditions = {
   readonly sql: readonly string[];
-  readonly values: readonly SQLInputValue[];
+  readonly values: readonly Value[];
 };
 
 /** A condition with its values, or none where there is nothing to compare with. */
-export const where = (sql: string, ...values: readonly (SQLInputValue | undefined)[]): Conditions =>
-  values.includes(undefined) ? { sql: [], values: [] } : { sql: [sql], values: values as SQLInputValue[] };
+export const where = (sql: string, ...values: readonly (Value | undefined)[]): Conditions =>
+  values.includes(undefined) ? { sql: [], values: [] } : { sql: [sql], values: values as Value[] };
 
 /** All of these conditions. */
 export const allOf = (...conditions: readonly Conditions[]): Conditions => ({
@@ -43,41 +43,41 @@ type PageQuery = {
  * The stretch of positions that a page may show: after its cursor, and within the times asked for. Times never
  * decrease with positions, so a time is a place in the order of the list. `timeColumn` has an index.
  */
-export const stretchOf = (
-  query: Query,
+export function* stretchOf(
   table: string,
   timeColumn: string,
   { cursor, from, to }: PageQuery,
-): Conditions => {
-  const firstAt = (time: string): number =>
-    query<{ position: number }>(
-      `select position from ${table} where ${timeColumn} >= ? order by ${timeColumn}, position limit 1`,
-      Date.parse(time),
-    )[0]?.position ?? Number.MAX_SAFE_INTEGER;
-  return allOf(
-    where('position < ?', cursor === undefined ? undefined : parseCursor(cursor)),
-    where('position >= ?', from === undefined ? undefined : firstAt(from)),
-    where('position < ?', to === undefined ? undefined : firstAt(to)),
+): Reads<Conditions> {
+  const before = cursor === undefined ? undefined : parseCursor(cursor);
+  const first = from === undefined ? undefined : yield* firstAt(table, timeColumn, from);
+  const end = to === undefined ? undefined : yield* firstAt(table, timeColumn, to);
+  return allOf(where('position < ?', before), where('position >= ?', first), where('position < ?', end));
+}
+
+function* firstAt(table: string, timeColumn: string, time: string): Reads<number> {
+  const [first] = yield* select<{ position: number }>(
+    `select position from ${table} where ${timeColumn} >= ? order by ${timeColumn}, position limit 1`,
+    Date.parse(time),
   );
-};
+  return first?.position ?? Number.MAX_SAFE_INTEGER;
+}
 
 /**
  * One page of rows, newest first, and the cursor of the next. It names the columns that it shows, so that a file of
  * another version which has them serves it, too.
  */
-export const pageOf = <Row extends { readonly position: number }>(
-  query: Query,
+export function* pageOf<Row extends { readonly position: number }>(
   table: string,
   columns: readonly (keyof Row & string)[],
   { sql, values }: Conditions,
   limit: number,
-): { readonly rows: readonly Row[]; readonly nextCursor: string | null } => {
+): Reads<{ readonly rows: readonly Row[]; readonly nextCursor: string | null }> {
   const conditions = sql.length === 0 ? '' : ` where ${sql.join(' and ')}`;
-  const found = query<Row>(
+  const found = yield* select<Row>(
     `select ${columns.join(', ')} from ${table}${conditions} order by position desc limit ?`,
     ...values,
     limit + 1,
   );
   const rows = found.slice(0, limit);
   return { rows, nextCursor: found.length > limit ? formatCursor(rows.at(-1)!.position) : null };
-};
+}

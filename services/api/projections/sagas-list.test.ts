@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { EventData } from '@recourse/contracts/events';
-import type { ProjectionReader } from '@recourse/infra/project/read';
 import { openReadModels, type ReadModels } from '../read-models.ts';
 import { openSagasByVersion, openSagasOf } from './sagas-list.ts';
 import { type History, openHistory } from './testing/history.ts';
@@ -23,7 +22,6 @@ describe('the open sagas', () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  const reader: Pick<ProjectionReader, 'read'> = { read: (queries) => models.read('sagas', queries) };
   const onVersion2 = (value: string) => {
     const order = history.order().created();
     order.write('saga', 'SagaAdvanced', {
@@ -48,7 +46,7 @@ describe('the open sagas', () => {
 
   it('are counted by the version of their machine and by state, those that have ended left out', async () => {
     await write();
-    expect(openSagasByVersion(reader)).toEqual({
+    expect(await openSagasByVersion(models.read)).toEqual({
       rows: [
         { version: null, state: 'accepted', count: 1 },
         { version: 1, state: 'paying', count: 3 },
@@ -61,18 +59,18 @@ describe('the open sagas', () => {
 
   it('are listed by version in pages, newest first', async () => {
     const { paying, reserving, authorizing, accepted } = await write();
-    const first = openSagasOf(reader, 1, { limit: 3 });
+    const first = await openSagasOf(models.read, 1, { limit: 3 });
     expect(first).toMatchObject({
       ids: [reserving, paying[2], paying[1]].map((it) => it?.orderId),
       nextCursor: expect.any(String),
       position: await history.log.head(),
     });
-    expect(openSagasOf(reader, 1, { limit: 3, cursor: first.nextCursor! })).toMatchObject({
+    expect(await openSagasOf(models.read, 1, { limit: 3, cursor: first.nextCursor! })).toMatchObject({
       ids: [paying[0]?.orderId],
       nextCursor: null,
     });
-    expect(openSagasOf(reader, 2, { limit: 3 }).ids).toEqual([authorizing.orderId]);
-    expect(openSagasOf(reader, null, { limit: 3 }).ids).toEqual([accepted.orderId]);
-    expect(openSagasOf(reader, 3, { limit: 3 }).ids).toEqual([]);
+    expect((await openSagasOf(models.read, 2, { limit: 3 })).ids).toEqual([authorizing.orderId]);
+    expect((await openSagasOf(models.read, null, { limit: 3 })).ids).toEqual([accepted.orderId]);
+    expect((await openSagasOf(models.read, 3, { limit: 3 })).ids).toEqual([]);
   });
 });

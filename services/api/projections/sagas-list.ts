@@ -1,6 +1,7 @@
 import { formatPosition, rfc3339, type SagaList, type SagaListQuery } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
-import type { ProjectionReader, Shown } from '@recourse/infra/project/read';
+import { type Reads, type Shown, select } from '@recourse/infra/project/select';
+import type { ReadProjection } from './open-sagas.ts';
 import { allOf, type Conditions, pageOf, stretchOf, where } from './page.ts';
 import type { SagaRow } from './sagas.ts';
 
@@ -33,7 +34,7 @@ const shownColumns = [
 ] as const satisfies readonly (keyof Stored)[];
 
 const stuckSql = `endedAt is null
-  and (coalesce(deadline, startedAt + ?) < ? or sagaId in (select value from json_each(?)))`;
+  and (coalesce(deadline, startedAt + ?) < ? or sagaId in (select value from json_items(?)))`;
 
 const stuckIs = (stuck: boolean | undefined, when: StuckWhen): Conditions =>
   stuck === undefined
@@ -69,21 +70,13 @@ const summaryOf = (row: Stored, when: StuckWhen, dead: ReadonlySet<string>): Sag
   };
 };
 
-/** One page of `GET /sagas`. Throws a `ProblemError` on a bad cursor. */
-export const listSagas = (reader: ProjectionReader, asked: SagaListQuery, when: StuckWhen): SagaList => {
-  const { rows: page, position } = reader.read((query) =>
-    pageOf<Stored>(
-      query,
-      'sagas',
-      shownColumns,
-      allOf(
-        stretchOf(query, 'sagas', 'startedAt', asked),
-        where('state = ?', asked.state),
-        stuckIs(asked.stuck, when),
-      ),
-      asked.limit,
-    ),
-  );
+/** One page of `GET /sagas`. Rejects with a `ProblemError` on a bad cursor. */
+export const listSagas = async (
+  read: ReadProjection,
+  asked: SagaListQuery,
+  when: StuckWhen,
+): Promise<SagaList> => {
+  const { rows: page, position } = await read('sagas', () => sagasPage(asked, when));
   const dead = new Set(when.deadLetterKeys);
   return {
     items: page.rows.map((row) => summaryOf(row, when, dead)),
@@ -92,6 +85,15 @@ export const listSagas = (reader: ProjectionReader, asked: SagaListQuery, when: 
   };
 };
 
+function* sagasPage(asked: SagaListQuery, when: StuckWhen) {
+  const conditions = allOf(
+    yield* stretchOf('sagas', 'startedAt', asked),
+    where('state = ?', asked.state),
+    stuckIs(asked.stuck, when),
+  );
+  return yield* pageOf<Stored>('sagas', shownColumns, conditions, asked.limit);
+}
+
 /** How many open sagas stand in a state, by the version of the machine that they run on; null before their first step. */
 export type OpenSagas = {
   readonly version: number | null;
@@ -99,15 +101,14 @@ export type OpenSagas = {
   readonly count: number;
 };
 
-type SagasReader = Pick<ProjectionReader, 'read'>;
-
 /** The open sagas by version and state, the oldest version first. Reads the open ones only. */
-export const openSagasByVersion = (reader: SagasReader): Shown<readonly OpenSagas[]> =>
-  reader.read((query) =>
-    query<OpenSagas>(
-      `select machine as version, state, count(*) as count from sagas
-       where endedAt is null group by machine, state order by machine, state`,
-    ),
+export const openSagasByVersion = (read: ReadProjection): Promise<Shown<readonly OpenSagas[]>> =>
+  read('sagas', byVersion);
+
+const byVersion = (): Reads<readonly OpenSagas[]> =>
+  select<OpenSagas>(
+    `select machine as version, state, count(*) as count from sagas
+     where endedAt is null group by machine, state order by coalesce(machine, 0), state`,
   );
 
 /** A page of open sagas of one version, newest first, and the position of the log that it shows. */
@@ -117,24 +118,29 @@ export type OpenSagaPage = {
   readonly position: number;
 };
 
-/** The ids of the open sagas of a version (null: those before their first step). Throws a `ProblemError` on a bad cursor. */
-export const openSagasOf = (
-  reader: SagasReader,
+/** The ids of the open sagas of a version (null: those before their first step). Rejects with a `ProblemError` on a bad cursor. */
+export const openSagasOf = async (
+  read: ReadProjection,
   version: number | null,
-  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
-): OpenSagaPage => {
-  const { rows: page, position } = reader.read((query) =>
-    pageOf<Pick<Stored, 'position' | 'sagaId'>>(
-      query,
-      'sagas',
-      ['position', 'sagaId'],
-      allOf(
-        where('endedAt is null'),
-        version === null ? where('machine is null') : where('machine = ?', version),
-        stretchOf(query, 'sagas', 'startedAt', { cursor }),
-      ),
-      limit,
-    ),
-  );
+  part: { readonly limit: number; readonly cursor?: string | undefined },
+): Promise<OpenSagaPage> => {
+  const { rows: page, position } = await read('sagas', () => openPage(version, part));
   return { ids: page.rows.map((row) => row.sagaId as OrderId), nextCursor: page.nextCursor, position };
 };
+
+function* openPage(
+  version: number | null,
+  { limit, cursor }: { readonly limit: number; readonly cursor?: string | undefined },
+) {
+  const conditions = allOf(
+    where('endedAt is null'),
+    version === null ? where('machine is null') : where('machine = ?', version),
+    yield* stretchOf('sagas', 'startedAt', { cursor }),
+  );
+  return yield* pageOf<Pick<Stored, 'position' | 'sagaId'>>(
+    'sagas',
+    ['position', 'sagaId'],
+    conditions,
+    limit,
+  );
+}

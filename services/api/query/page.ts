@@ -1,8 +1,7 @@
-import type { SQLInputValue } from 'node:sqlite';
 import { rfc3339 } from '@recourse/contracts/http';
 import type { ColumnType } from '@recourse/contracts/http-rows';
 import type { TableSpec, Value } from '@recourse/infra/project/projection';
-import type { Query } from '@recourse/infra/project/read';
+import { type Reads, select } from '@recourse/infra/project/select';
 
 /** A column that rows must have one of these values in; null stands for none: no value, or an empty text. */
 export type Filter = { readonly column: string; readonly values: readonly Value[] };
@@ -30,13 +29,19 @@ export const columnType = (declaration: string): ColumnType => {
   return declaration.startsWith('integer') ? 'integer' : 'text';
 };
 
-/** What the rows of a table are ordered by: the key of those that lie by their key, else the number of each row. */
-export const orderedBy = ({ clustered, key }: TableSpec): readonly string[] => (clustered ? key : ['rowid']);
+/** What the rows of a table are ordered by: the number of each row where they have one, else their key. */
+export const orderedBy = ({ columns, key }: TableSpec): readonly string[] => {
+  const number = numberOf(columns);
+  return number === undefined ? key : [number];
+};
+
+const numberOf = (columns: TableSpec['columns']) =>
+  Object.keys(columns).find((column) => columns[column] === 'integer primary key');
 
 /** A page of rows in their order: by their key, or, where rows have a number, newest first. */
-export const readPage = (query: Query, { table, spec, filters, limit, after }: PageWish): Page => {
+export function* readPage({ table, spec, filters, limit, after }: PageWish): Reads<Page> {
   const order = orderedBy(spec);
-  const newestFirst = !spec.clustered;
+  const newestFirst = numberOf(spec.columns) !== undefined;
   const names = Object.keys(spec.columns);
   const conditions: Condition[] = filters.map((filter) => conditionOf(spec, filter));
   if (after !== null)
@@ -46,10 +51,10 @@ export const readPage = (query: Query, { table, spec, filters, limit, after }: P
     });
   const where = conditions.length === 0 ? '' : ` where ${conditions.map(({ sql }) => sql).join(' and ')}`;
   const places = order.map((column, n) => `${column} as "#${n}"`).join(', ');
-  const found = query<Record<string, unknown>>(
+  const found = yield* select<Record<string, unknown>>(
     `select ${names.join(', ')}, ${places} from ${table}${where}
      order by ${order.map((column) => (newestFirst ? `${column} desc` : column)).join(', ')} limit ?`,
-    ...conditions.flatMap(({ values }) => values as readonly SQLInputValue[]),
+    ...conditions.flatMap(({ values }) => values),
     limit + 1,
   );
   const rows = found.slice(0, limit);
@@ -59,7 +64,7 @@ export const readPage = (query: Query, { table, spec, filters, limit, after }: P
     rows: rows.map((row) => Object.fromEntries(types.map(([name, type]) => [name, shown(type, row[name])]))),
     next: last === undefined ? null : order.map((_, n) => last[`#${n}`] as Value),
   };
-};
+}
 
 type Condition = { readonly sql: string; readonly values: readonly Value[] };
 
@@ -67,13 +72,16 @@ type Condition = { readonly sql: string; readonly values: readonly Value[] };
 const conditionOf = ({ columns }: TableSpec, { column, values }: Filter): Condition => {
   const some = values.filter((value) => value !== null);
   const list = `(${some.map(() => '?').join(', ')})`;
-  const isJson = columnType(columns[column]!) === 'json';
+  const type = columnType(columns[column]!);
+  const isJson = type === 'json';
   const sql = [
     ...(some.length > 0 ? [`${column} in ${list}`] : []),
     ...(some.length > 0 && isJson
-      ? [`exists (select 1 from json_each(${column}) where value in ${list})`]
+      ? [`exists (select 1 from json_items(${column}) where value in ${list})`]
       : []),
-    ...(some.length < values.length ? [`ifnull(${column}, '') = ''`] : []),
+    ...(some.length < values.length
+      ? [type === 'text' ? `coalesce(${column}, '') = ''` : `${column} is null`]
+      : []),
   ];
   return { sql: `(${sql.join(' or ')})`, values: some.length > 0 && isJson ? [...some, ...some] : some };
 };

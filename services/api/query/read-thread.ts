@@ -3,7 +3,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { registry } from '@recourse/contracts/registry';
 import { openSqliteLogReader } from '@recourse/infra/log/reader';
 import { readPointer } from '@recourse/infra/project/pointer';
-import { projectionReader, type Query, type Shown } from '@recourse/infra/project/read';
+import { projectionReader, type Query, sqliteSql } from '@recourse/infra/project/read';
+import { answered, type Shown } from '@recourse/infra/project/select';
 import type { LogSource } from '@recourse/infra/project/source';
 import { projections } from '../projections/all.ts';
 import type { AsOf } from './asked.ts';
@@ -60,7 +61,7 @@ const momentIn = (log: LogSource, asOf: AsOf): FoundMoment => {
 
 const pageIn = (log: () => LogSource, { source, wish }: Extract<Question, { kind: 'page' }>): FoundPage => {
   const projection = projections.find((it) => it.name === source.projection)!;
-  const queries = (query: Query): Page => readPage(query, wish);
+  const queries = (query: Query): Page => answered(query, readPage(wish));
   let { version } = projection;
   let shown: Shown<Page>;
   if ('path' in source) shown = readFolded(source.path, queries);
@@ -89,7 +90,7 @@ const readFolded = <T>(path: string, queries: (query: Query) => T): Shown<T> => 
   const db = new DatabaseSync(path, { readOnly: true });
   try {
     const query: Query = <Row>(sql: string, ...values: readonly SQLInputValue[]) =>
-      db.prepare(sql).all(...values) as Row[];
+      db.prepare(sqliteSql(sql)).all(...values) as Row[];
     const [checkpoint] = query<{ position: number }>('select position from checkpoint');
     return { rows: queries(query), position: checkpoint!.position };
   } finally {

@@ -14,7 +14,8 @@ import { valid } from '../validate.ts';
 export const projectionRoutes = ({ log, readModels, limits, logger }: Context): readonly Route[] => {
   const all = async (): Promise<ProjectionList> => {
     const head = await log.head();
-    return { head: formatPosition(head), items: readModels.status().map((it) => shown(it, head)) };
+    const stand = await readModels.status();
+    return { head: formatPosition(head), items: stand.map((it) => shown(it, head)) };
   };
 
   const one = async (name: unknown): Promise<ProjectionStatus> => {

@@ -25,10 +25,8 @@ export const versionRoutes = (context: Context): readonly Route[] => {
   return [
     {
       ...documented.list,
-      serve: (_req, res) => {
-        const { rows, position } = openSagasByVersion({
-          read: (queries) => readModels.read('sagas', queries),
-        });
+      serve: async (_req, res) => {
+        const { rows, position } = await openSagasByVersion(readModels.read);
         const versions: SagaVersions = {
           position: formatPosition(position),
           known: [...sagaVersions],

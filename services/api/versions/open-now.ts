@@ -13,9 +13,15 @@ export type OpenNow = { readonly position: number; readonly sagas: readonly Open
  * The open sagas at the log's head of this moment, the oldest first: as the read model has them, and what has happened
  * since by the log itself.
  */
-export const openNow = async ({ log, readModels }: Pick<Context, 'log' | 'readModels'>): Promise<OpenNow> => {
+export const openNow = async ({
+  log,
+  readModels,
+}: {
+  readonly log: EventLog;
+  readonly readModels: Pick<Context['readModels'], 'read'>;
+}): Promise<OpenNow> => {
   const position = await log.head();
-  const known = readModels.read('sagas', openSagas);
+  const known = await readModels.read('sagas', openSagas);
   const open = new Map(known.rows.map((saga) => [saga.sagaId, saga]));
   await follow(log, open, known.position, position);
   return { position, sagas: [...open.values()] };

@@ -5,6 +5,7 @@ import type { OrderId } from '@recourse/contracts/ids';
 import { UnavailableError, UnknownVersionError } from '@recourse/infra/errors';
 import { openSqliteLogReader } from '@recourse/infra/log/reader';
 import { projectionReader } from '@recourse/infra/project/read';
+import { answered } from '@recourse/infra/project/select';
 import type { LogSource } from '@recourse/infra/project/source';
 
 /** Records read at once. */
@@ -52,7 +53,7 @@ const listed = (dataDir: string, source: LogSource): { open: Map<OrderId, OpenSa
   const reader = projectionReader(join(dataDir, 'read-models'), sagasProjection, () => 0);
   try {
     const { rows, position } = reader.read((query) => ({
-      sagas: openSagas(query),
+      sagas: answered(query, openSagas()),
       place: query<{ id: string }>('select id from checkpoint')[0]?.id,
     }));
     if (position === 0 || source.idAt(position) !== rows.place) return nothing;
