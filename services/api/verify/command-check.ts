@@ -1,7 +1,7 @@
+import { answered, undoesOf } from '@recourse/contracts/answers';
 import type { FindingList } from '@recourse/infra/log/verify-findings';
 import type { SoundRecord } from '@recourse/infra/log/verify-history';
 import type { Advance } from '@recourse/sagas/step';
-import { answered, undoesOf } from './answers.ts';
 import { type Issued, type OrderEntry, recordText } from './order-entry.ts';
 
 type Answer = { readonly commandId?: string; readonly late?: true };

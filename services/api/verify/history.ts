@@ -1,3 +1,4 @@
+import { answered } from '@recourse/contracts/answers';
 import { upcast } from '@recourse/contracts/upcasters';
 import { UnknownVersionError } from '@recourse/infra/errors';
 import type { RecordsHeard } from '@recourse/infra/log/verify';
@@ -5,7 +6,6 @@ import { type FindingList, findingList, textOf } from '@recourse/infra/log/verif
 import type { HistoryOf, SoundRecord } from '@recourse/infra/log/verify-history';
 import { migrationRequested } from '@recourse/sagas/migrate';
 import { hears, type OrderFacts, type SagaInput } from '@recourse/sagas/step';
-import { answered } from './answers.ts';
 import { commandCheck } from './command-check.ts';
 import { openOrders } from './open-orders.ts';
 import { isOfOrder, type OrderEntry, recordText } from './order-entry.ts';

@@ -1,5 +1,5 @@
+import { answered } from '@recourse/contracts/answers';
 import type { HistoryOf, SoundRecord } from '@recourse/infra/log/verify-history';
-import { answered } from './answers.ts';
 import { emptyEntry, type OrderEntry } from './order-entry.ts';
 
 /** Orders kept in memory, and lines of all of them together: an order may have a thousand. */
