@@ -11,8 +11,8 @@ export type FollowerSource = {
   head(): number;
   /** Records after a position from memory, `undefined` where they are not there. */
   recent(after: number, max: number): RecordedEvent[] | undefined;
-  /** Records after a position from disk. */
-  stored(after: number, max: number): RecordedEvent[];
+  /** Records after a position from where they are stored; none: it looks again. */
+  stored(after: number, max: number): readonly RecordedEvent[] | Promise<readonly RecordedEvent[]>;
   /**
    * Called when a follower stays at its place, because its records cannot be read or it throws at them (`cause` is
    * what it threw): once, and again when it is for another reason.
@@ -77,20 +77,24 @@ export const followers = (source: FollowerSource) => {
       stalledBy = undefined;
       source.onGoesOn?.(place);
     };
-    /** Reads the next batch; false where there is none yet, or it was read from disk and comes in the next turn. */
+    const take = (records: readonly RecordedEvent[]) => {
+      if (records.length > 0) batch = records;
+      resume();
+    };
+    /** Reads the next batch; false where there is none yet, or it was read from disk and comes in a later turn. */
     const read = (): boolean => {
       if (batch !== undefined) return true;
       if (place >= source.head()) return false;
       batch = source.recent(place, batchMax);
       if (batch !== undefined) return true;
       try {
-        batch = source.stored(place, batchMax);
+        const found = source.stored(place, batchMax);
+        waiting = true;
+        if (found instanceof Promise) found.then(take, stall);
+        else setImmediate(take, found);
       } catch (error) {
         stall(error as Error);
-        return false;
       }
-      waiting = true;
-      setImmediate(resume);
       return false;
     };
     const hand = (records: readonly RecordedEvent[]) => {

@@ -8,7 +8,7 @@ import type { RecordReader } from './records.ts';
 type CurrentType = { readonly id: number; readonly version: number };
 
 /** Looks at appends before they are queued, so that nothing that is wrong with one can fail a transaction. */
-export const appendIntake = (reader: RecordReader) => {
+export const appendIntake = (reader: Pick<RecordReader, 'types'>) => {
   const stored = new Map(reader.types().map(({ id, name, version }) => [`${name} ${version}`, id]));
   const current = new Map<string, CurrentType>();
 
