@@ -2,10 +2,16 @@
 
 /** A piece of work that is ours for now. */
 export type Lease = {
+  /** Its kind and its piece, as `kind/piece`: what it is called where leases are kept. */
   readonly name: string;
+  /** Which of the pieces that were competed for. */
+  readonly piece: string;
   /** Grows with every new owner. What an owner writes names it, so that one that was paused can write no more. */
   readonly epoch: number;
-  /** Aborted before another can get it: when it could not be renewed in time, or is being given up. */
+  /**
+   * Aborted before another can get it: when it could not be renewed in time, or when what is given up has been closed,
+   * or takes too long for that.
+   */
   readonly lost: AbortSignal;
 };
 
@@ -17,7 +23,8 @@ export interface Leases {
   /**
    * Competes for leases of one kind, named by the pieces, with all processes that do: each gets its fair share, and what
    * one that died had is taken over within 10 s. `begin` is called with each lease that is got, and its `close` when it
-   * is lost or given up; one that rejects is given up, and competed for again later. `close` gives up all.
+   * is lost or given up; one that rejects is given up, and competed for again later. `held` names the pieces. `close`
+   * gives up all.
    */
   compete(
     kind: string,

@@ -1,0 +1,208 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { describeOnStack, type FreshDatabase, freshDatabase, silent } from '../../test/stack/kit.ts';
+import { UnavailableError } from '../errors.ts';
+import type { Lease } from '../ports/leases.ts';
+import { systemClock } from '../system.ts';
+import type { Postgres } from './connect.ts';
+import { fencedBy, LeaseLostError, openLeases } from './leases.ts';
+
+/** One who competes, as a process of its own would. */
+type Competitor = {
+  readonly leases: Map<string, Lease>;
+  readonly begun: Lease[];
+  held(): readonly string[];
+  close(): Promise<void>;
+  /** The server cannot be reached any more: as for one that died. */
+  cut(): void;
+};
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+const until = async (satisfied: () => boolean, withinMs = 15_000): Promise<number> => {
+  const start = performance.now();
+  while (!satisfied()) {
+    if (performance.now() - start > withinMs) throw new Error(`not within ${withinMs} ms`);
+    await wait(20);
+  }
+  return performance.now() - start;
+};
+
+describeOnStack('leases in PostgreSQL', () => {
+  let database: FreshDatabase;
+  const open: Competitor[] = [];
+  let kinds = 0;
+  const freshKind = () => `work-${++kinds}`;
+
+  beforeAll(async () => {
+    database = await freshDatabase();
+  });
+  afterAll(async () => {
+    await Promise.all(open.map((it) => it.close()));
+    await database.drop();
+  });
+
+  const pieces = ['0', '1', '2', '3', '4', '5', '6', '7'];
+
+  const competitor = (
+    kind: string,
+    { of = pieces, onBegin = (_: Lease) => {}, onClose = async () => {} } = {},
+  ): Competitor => {
+    let reached = true;
+    const { postgres } = database;
+    const cuttable: Postgres = {
+      ...postgres,
+      query: async (text, values) => {
+        if (!reached) throw new UnavailableError('cut off');
+        return postgres.query(text, values);
+      },
+    };
+    const held = new Map<string, Lease>();
+    const begun: Lease[] = [];
+    const competition = openLeases({ postgres: cuttable, clock: systemClock, logger: silent }).compete(
+      kind,
+      of,
+      (lease) => {
+        onBegin(lease);
+        begun.push(lease);
+        held.set(lease.piece, lease);
+        return {
+          close: async () => {
+            await onClose();
+            held.delete(lease.piece);
+          },
+        };
+      },
+    );
+    const it: Competitor = {
+      leases: held,
+      begun,
+      held: competition.held,
+      close: competition.close,
+      cut: () => {
+        reached = false;
+      },
+    };
+    open.push(it);
+    return it;
+  };
+
+  it('gives everything to one alone, half to each of two, and all back to who stays, at once', async () => {
+    const kind = freshKind();
+    const one = competitor(kind);
+    await until(() => one.held().length === 8);
+    let most = 8;
+    const two = competitor(kind, {
+      onBegin: (lease) => {
+        // Whoever had it has ended it before.
+        expect(one.leases.has(lease.piece)).toBe(false);
+        most = Math.max(most, one.leases.size + two.leases.size + 1);
+      },
+    });
+    await until(() => two.held().length === 4);
+    expect([...one.held(), ...two.held()].toSorted()).toEqual(pieces);
+    expect(most).toBe(8);
+    await wait(200);
+    expect(two.held()).toHaveLength(4);
+    await two.close();
+    expect(await until(() => one.held().length === 8)).toBeLessThan(1_000);
+  });
+
+  it('leaves nobody without a piece where there are enough of them', async () => {
+    const kind = freshKind();
+    const all = ['a', 'b', 'c', 'd'];
+    const three = [competitor(kind, { of: all })];
+    await until(() => three[0]!.held().length === 4);
+    three.push(competitor(kind, { of: all }), competitor(kind, { of: all }));
+    await until(() => three.every((it) => it.held().length > 0));
+    expect(three.flatMap((it) => it.held()).toSorted()).toEqual(all);
+  });
+
+  it('tells one that is cut off before another takes over, which is within 10 s', async () => {
+    const kind = freshKind();
+    const one = competitor(kind, { of: ['a'] });
+    await until(() => one.held().length === 1);
+    const first = one.begun[0]!;
+    let toldBefore = false;
+    const two = competitor(kind, {
+      of: ['a'],
+      onBegin: () => {
+        toldBefore = first.lost.aborted;
+      },
+    });
+    await wait(300);
+    expect(two.held()).toEqual([]);
+    one.cut();
+    expect(await until(() => two.held().length === 1)).toBeLessThan(10_000);
+    expect(toldBefore).toBe(true);
+    expect(one.held()).toEqual([]);
+    expect(two.begun[0]!.epoch).toBeGreaterThan(first.epoch);
+  });
+
+  it('lets nothing be written under a lease that another has had since', async () => {
+    const kind = freshKind();
+    const one = competitor(kind, { of: ['a'] });
+    await until(() => one.held().length === 1);
+    const { postgres } = database;
+    // As one sees it that was paused: it has not noticed anything.
+    const old: Lease = { ...one.begun[0]!, lost: new AbortController().signal };
+    await postgres.query('create table written (by_epoch bigint)');
+    const write = (lease: Lease) =>
+      postgres.transaction(async (query) => {
+        await fencedBy(query, lease);
+        await query('insert into written values ($1)', [lease.epoch]);
+      });
+    await write(old);
+    await one.close();
+    await expect(write(old)).rejects.toThrow(LeaseLostError);
+    const two = competitor(kind, { of: ['a'] });
+    await until(() => two.held().length === 1);
+    await expect(write(old)).rejects.toThrow(LeaseLostError);
+    await expect(write(one.begun[0]!)).rejects.toThrow(`no longer ours: ${kind}/a`);
+    await write(two.begun[0]!);
+    expect(await postgres.query('select by_epoch from written')).toEqual([
+      { by_epoch: old.epoch },
+      { by_epoch: two.begun[0]!.epoch },
+    ]);
+  });
+
+  it('keeps a lease from others while a transaction is written under it', async () => {
+    const kind = freshKind();
+    const one = competitor(kind, { of: ['a'] });
+    await until(() => one.held().length === 1);
+    const { postgres } = database;
+    await postgres.transaction(async (query) => {
+      await fencedBy(query, one.begun[0]!);
+      one.cut();
+      await postgres.query(`update lease_competitor set until = now() where kind = $1`, [kind]);
+      const taken = await postgres.query(`select name from lease where kind = $1 for update skip locked`, [
+        kind,
+      ]);
+      expect(taken).toEqual([]);
+    });
+  });
+
+  it('gives up what cannot begin, and tries again', async () => {
+    const kind = freshKind();
+    let tries = 0;
+    const one = competitor(kind, {
+      of: ['a'],
+      onBegin: () => {
+        tries += 1;
+        if (tries === 1) throw new Error('not yet');
+      },
+    });
+    await until(() => one.leases.size === 1);
+    expect(tries).toBe(2);
+  });
+
+  it('does not wait for ever for the end of what is given up: it is told that it is over', async () => {
+    const kind = freshKind();
+    const release = Promise.withResolvers<void>();
+    const one = competitor(kind, { of: ['a'], onClose: () => release.promise });
+    await until(() => one.held().length === 1);
+    const closed = one.close();
+    await until(() => one.begun[0]!.lost.aborted);
+    release.resolve();
+    await closed;
+  });
+});
