@@ -131,6 +131,20 @@ describe('the orchestrator', () => {
     expect((await last()).state.context.outstanding).toEqual({ commandId, type: 'ProcessPayment', asks: 1 });
   });
 
+  it('counts every ask of a participant that is somebody else, and gives it five times as long', async () => {
+    const { group } = orchestrator({ log, times, foreign: new Set(['payment']) });
+    for (const it of await append('order', created)) await group.handle(it);
+    const waits = [(await last()).timers.set.find(({ kind }) => kind === 'ask')!.afterMs];
+    for (let ask = 1; ask <= 5; ask += 1) {
+      for (const it of await dueNow()) await group.handle(it);
+      expect((await last()).state.context.outstanding).toMatchObject({ type: 'ProcessPayment', asks: ask });
+      waits.push((await last()).timers.set[0]!.afterMs);
+    }
+    expect(waits).toEqual([5_000, 10_000, 25_000, 50_000, 100_000, 100_000]);
+    for (const it of await dueNow()) await group.handle(it);
+    expect((await last()).state.value).toBe('refunding');
+  });
+
   it('takes the outcome as unknown once every ask was used up, and never before', async () => {
     const { group, commandId } = await startedSaga();
     await append('payment', started(commandId));

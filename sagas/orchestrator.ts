@@ -1,4 +1,4 @@
-import type { EventData } from '@recourse/contracts/events';
+import type { EventData, Participant } from '@recourse/contracts/events';
 import type { OrderId } from '@recourse/contracts/ids';
 import { addressee, type Topic } from '@recourse/contracts/registry';
 import { orderStream } from '@recourse/contracts/streams';
@@ -41,7 +41,12 @@ const conflictsMax = 10;
 /** What the orchestrator needs; `times` as in `SagaTimes`. */
 export type OrchestratorOptions = {
   readonly log: EventLog;
-  readonly times: SagaTimes;
+  readonly times: Omit<SagaTimes, 'foreign'>;
+  /**
+   * Participants that are somebody else's program: they write no intent, so every ask of theirs counts, and they are
+   * given longer. None where nothing is said.
+   */
+  readonly foreign?: ReadonlySet<Participant>;
   /** The version on which new orders begin; the first where nothing is said. */
   readonly newOrders?: NewOrders;
   /** Sagas kept in memory; an ended one is forgotten at once. */
@@ -53,7 +58,8 @@ export type OrchestratorOptions = {
  * `saga.inputs`; it alone writes `saga-<id>`. Commands travel inside SagaAdvanced.
  */
 export const orchestrator = (options: OrchestratorOptions) => {
-  const { log, times, newOrders = newOrdersDefault, cachedMax = 20_000 } = options;
+  const { log, foreign = nobody, newOrders = newOrdersDefault, cachedMax = 20_000 } = options;
+  const times: SagaTimes = { ...options.times, foreign };
   const cache = new LRUCache<OrderId, Known>({
     max: cachedMax,
     maxSize: cachedLinesMax,
@@ -129,7 +135,8 @@ export const orchestrator = (options: OrchestratorOptions) => {
     for (const record of records) {
       if (hears(record.type)) heard = await hear(orderId, heard, { ...record, category });
     }
-    return { saga: heard, started: outstanding !== undefined && hasBegun(outstanding, records) };
+    const counts = foreign.has(category) || (outstanding !== undefined && hasBegun(outstanding, records));
+    return { saga: heard, started: outstanding !== undefined && counts };
   };
 
   const group: ConsumerGroup = {
@@ -142,6 +149,8 @@ export const orchestrator = (options: OrchestratorOptions) => {
     /** Forgets all: after a change of owner memory is not to be trusted. */ forget: () => cache.clear(),
   };
 };
+
+const nobody: ReadonlySet<Participant> = new Set();
 
 /** Timers and people ask again, after a look into the log. */
 const asks = (type: string) => type === 'TimerFired' || type === 'RetryRequested';

@@ -1,7 +1,7 @@
 import type { CommandName } from '@recourse/contracts/commands';
-import type { EventData, SagaContext, TimerSet } from '@recourse/contracts/events';
+import type { EventData, Participant, SagaContext, TimerSet } from '@recourse/contracts/events';
 import type { CommandId, EventId, TimerId } from '@recourse/contracts/ids';
-import { registered } from '@recourse/contracts/registry';
+import { addressee, registered } from '@recourse/contracts/registry';
 import type { OrderCategory } from '@recourse/contracts/streams';
 import { commandId, timerId } from '@recourse/infra/event-id';
 import { type SagaEvent, undoAsksFlagged, withFlag } from './chart-parts.ts';
@@ -29,8 +29,18 @@ export type SagaInput = {
   readonly started?: boolean;
 };
 
-/** How long to wait: the delays after which a command is asked again, one for each turn, and an order's deadline. */
-export type SagaTimes = { readonly askDelaysMs: readonly number[]; readonly deadlineMs: number };
+/**
+ * How long to wait: the delays after which a command is asked again, one for each turn, and an order's deadline.
+ * `foreign`: participants that are somebody else's program, which are waited for `foreignFactor` times as long.
+ */
+export type SagaTimes = {
+  readonly askDelaysMs: readonly number[];
+  readonly deadlineMs: number;
+  readonly foreign?: ReadonlySet<Participant>;
+};
+
+/** What others answer goes two topics and a program of theirs further. */
+const foreignFactor = 5;
 
 /** A saga before its first step. */
 export const accepted: SagaState = { value: 'accepted', status: 'active', context: { sequence: {} } };
@@ -84,7 +94,10 @@ const settle = (
     commands.push({ id, type, ...(schema > 1 ? { version: schema } : {}), data });
     return id;
   };
-  const turn = (asks: number) => delayOf(asks, times.askDelaysMs);
+  const turn = (asks: number) => {
+    const isForeign = times.foreign?.has(addressee[context.outstanding!.type]) === true;
+    return delayOf(asks, times.askDelaysMs) * (isForeign ? foreignFactor : 1);
+  };
 
   for (const action of next.actions) {
     switch (action.type) {
