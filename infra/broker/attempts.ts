@@ -1,4 +1,4 @@
-import { UnavailableError, UnknownVersionError } from '../errors.ts';
+import { PermanentError, UnavailableError, UnknownVersionError } from '../errors.ts';
 import type { Message } from '../ports/broker.ts';
 import { type Clock, sleep } from '../ports/clock.ts';
 import type { Gate } from './gate.ts';
@@ -23,8 +23,8 @@ type Attempting = {
 };
 
 /**
- * Tries one message until it is handled, has failed by itself more than `quickRetries` times, or the group is left.
- * What cannot be reached does not count: the message waits at the gate. `attempts`: failures before this call.
+ * Tries one message until it is handled, has failed by itself more than `quickRetries` times (or once for good:
+ * `PermanentError`), or the group is left. What cannot be reached does not count: the message waits at the gate. `attempts`: failures before this call.
  */
 export const attempting = ({ handle, quickRetries, clock, gate, leaving, onFatal }: Attempting) => {
   const handled: Outcome = { outcome: 'handled' };
@@ -48,7 +48,8 @@ export const attempting = ({ handle, quickRetries, clock, gate, leaving, onFatal
       else if (failed !== undefined) {
         if (probe) gate.open();
         failures += 1;
-        if (failures > quickRetries) return { outcome: 'failed', attempts: failures, error: failed.error };
+        if (failures > quickRetries || failed.error instanceof PermanentError)
+          return { outcome: 'failed', attempts: failures, error: failed.error };
         await sleep(clock, quickDelayMs * 2 ** (failures - 1), leaving);
         admission = await gate.pass();
       }

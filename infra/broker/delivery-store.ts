@@ -3,33 +3,10 @@ import type { OrderId } from '@recourse/contracts/ids';
 import { assertNever } from '../assert-never.ts';
 import type { Message, ParkedMessage } from '../ports/broker.ts';
 import { openStateFile } from '../state-file.ts';
+import type { Change, Standing } from './changes.ts';
 
 /** Where a message stands for a group: the position of its record, and its index within it. */
 export type Place = { readonly group: string; readonly position: number; readonly index: number };
-
-/** What changes about a parked message. */
-export type Standing = Pick<ParkedMessage, 'state' | 'attempts' | 'error' | 'retryAt'>;
-
-/** One change of the parked table. */
-export type Change =
-  | {
-      readonly change: 'park';
-      readonly place: Place;
-      readonly message: Message;
-      readonly standing: Standing;
-      readonly parkedAt: number;
-      /** Called once it is durable. */
-      readonly onWritten: () => void;
-    }
-  | { readonly change: 'stand'; readonly place: Place; readonly standing: Standing }
-  | { readonly change: 'remove'; readonly place: Place }
-  | {
-      readonly change: 'discard';
-      readonly place: Place;
-      readonly note: string;
-      readonly by: string;
-      readonly at: number;
-    };
 
 /** A parked message without its body. */
 export type ParkedHeader = Place &
@@ -97,7 +74,7 @@ export const openDeliveryStore = (path: string, { readOnly = false } = {}) => {
     );
   const [deadOfAll, deadOfKey] = [dead(''), dead('and key = ?')];
 
-  const apply = (change: Change) => {
+  const apply = (change: Change<Place>) => {
     const { group, position, index } = change.place;
     switch (change.change) {
       case 'park':
@@ -166,7 +143,7 @@ export const openDeliveryStore = (path: string, { readOnly = false } = {}) => {
       return rows.map(parkedOf);
     },
     /** Makes changes and checkpoints durable, all or none. Throws where the disk does not take them. */
-    write: (changes: readonly Change[], checkpoints: readonly (readonly [string, number])[]): void => {
+    write: (changes: readonly Change<Place>[], checkpoints: readonly (readonly [string, number])[]): void => {
       db.exec('begin immediate');
       try {
         for (const change of changes) apply(change);
@@ -184,7 +161,7 @@ export const openDeliveryStore = (path: string, { readOnly = false } = {}) => {
 /** The open `delivery.db`. */
 export type DeliveryStore = ReturnType<typeof openDeliveryStore>;
 
-const parameters = ({ place, message, standing, parkedAt }: Extract<Change, { change: 'park' }>) => ({
+const parameters = ({ place, message, standing, parkedAt }: Extract<Change<Place>, { change: 'park' }>) => ({
   grp: place.group,
   position: place.position,
   idx: place.index,

@@ -7,10 +7,10 @@ import { type Clock, sleep } from '../ports/clock.ts';
 import { attempting } from './attempts.ts';
 import type { DeliveryStore, Place } from './delivery-store.ts';
 import { openGate } from './gate.ts';
-import { inHandList } from './in-hand.ts';
+import { type Entry, inHandList } from './in-hand.ts';
 import type { DeliveryJournal } from './journal.ts';
 import { keyedLanes } from './lanes.ts';
-import { parkedKeys } from './parked-keys.ts';
+import { type ParkedKey, parkedKeys } from './parked-keys.ts';
 
 /** What happened to a message in a group, for counters. */
 export type Handling = 'handled' | 'failed' | 'waiting' | 'dead' | 'unavailable';
@@ -52,6 +52,8 @@ export const groupWorker = (options: WorkerOptions) => {
   const run = runCount();
   let onRoom: (() => void) | undefined;
 
+  const placeOf = ({ position }: Message, index: number): Place => ({ group, position, index });
+
   const gate = openGate(clock, () => lanes.resume());
   const handle = (message: Message) => consumer.handle(message);
   const { quickRetries, retryDelaysMs, onFatal } = options;
@@ -66,10 +68,11 @@ export const groupWorker = (options: WorkerOptions) => {
     onRoom = undefined;
   };
 
-  const parked = parkedKeys({
+  const parked = parkedKeys<Place>({
     group,
-    store,
-    journal,
+    record: journal.record,
+    read: (place) => store.find(place)?.message,
+    isSame: (one, other) => one.position === other.position && one.index === other.index,
     clock,
     retryDelaysMs,
     quickRetries,
@@ -90,7 +93,7 @@ export const groupWorker = (options: WorkerOptions) => {
     },
   });
 
-  const lanes = keyedLanes({
+  const lanes = keyedLanes<Entry>({
     handle,
     attempt,
     isShut: gate.isShut,
@@ -109,10 +112,10 @@ export const groupWorker = (options: WorkerOptions) => {
     },
     onFailed: (entry, attempts, error, behind) => {
       inHand.remove(entry);
-      const first = parked.begin(entry.message, entry.index, attempts, error);
+      const first = parked.begin(entry.message, placeOf(entry.message, entry.at), attempts, error);
       for (const next of behind) {
         inHand.remove(next);
-        parked.follow(first, next.message, next.index);
+        parked.follow(first, next.message, placeOf(next.message, next.at));
       }
       room();
     },
@@ -131,7 +134,7 @@ export const groupWorker = (options: WorkerOptions) => {
     if (discarded.size > 0 && discarded.delete(`${position}:${index}`)) return true;
     const first = parked.of(message.key);
     if (first === undefined) lanes.add(inHand.add(message, index));
-    else if (!parked.isPast(first, position, index)) parked.follow(first, message, index);
+    else if (!isPast(first, position, index)) parked.follow(first, message, placeOf(message, index));
     return true;
   };
 
@@ -143,7 +146,14 @@ export const groupWorker = (options: WorkerOptions) => {
     onRoom?.();
   };
 
-  parked.load();
+  parked.load(
+    store.parkedOf(group).map(({ key, position, index, messageId, state, attempts, error, retryAt }) => ({
+      key,
+      place: { group, position, index },
+      messageId,
+      standing: { state, attempts, error, retryAt },
+    })),
+  );
 
   return {
     group,
@@ -151,7 +161,7 @@ export const groupWorker = (options: WorkerOptions) => {
     take,
     counts: parked.count,
     /** The lowest position that has a message in hand, if any. */
-    lowestInHand: inHand.lowest,
+    lowestInHand: (): number | undefined => inHand.lowest()?.message.position,
     /** Resolves when there is room again, or when the group is left. */
     hasRoom: (): Promise<void> =>
       new Promise((resolve) => {
@@ -161,9 +171,11 @@ export const groupWorker = (options: WorkerOptions) => {
       }),
     hasLeft: (): boolean => leaving.signal.aborted,
     beforeCheckpoint: async (): Promise<void> => consumer.beforeCheckpoint?.(),
-    redrive: (key: OrderId, place: Place): boolean => parked.redrive(key, place),
+    redrive: (key: OrderId, place: Place): boolean => parked.redrive(key, place, journal.recordNow),
     discard: (key: OrderId, place: Place, note: string, by: string): boolean =>
-      parked.discard(key, place, note, by),
+      parked.discard(key, place, () =>
+        journal.recordNow({ change: 'discard', place, note, by, at: clock.now() }),
+      ),
     /** Begins nothing more; the group is left. What runs goes on. */
     stop,
     /** Waits, `shutdownMsMax` at most, for the handlers that run. */
@@ -173,6 +185,12 @@ export const groupWorker = (options: WorkerOptions) => {
       bound.abort();
     },
   };
+};
+
+/** Whether a message of a parked key, read again from the log, was parked or handled before. */
+const isPast = ({ rows }: ParkedKey<Place>, position: number, index: number): boolean => {
+  const last = rows.at(-1)!.place;
+  return position < last.position || (position === last.position && index <= last.index);
 };
 
 /** A consumer group at work. */

@@ -1,12 +1,11 @@
 import type { OrderId } from '@recourse/contracts/ids';
 import type { Message } from '../ports/broker.ts';
 import type { Outcome } from './attempts.ts';
-import type { Entry } from './in-hand.ts';
 
 /** The messages of one key that wait for the one that is being handled. */
-type Lane = { readonly key: OrderId; readonly queue: Entry[]; busy: boolean };
+type Lane<E> = { readonly key: OrderId; readonly queue: E[]; busy: boolean };
 
-type LaneOptions = {
+type LaneOptions<E> = {
   readonly handle: (message: Message) => Promise<void>;
   /** Tries a message that failed once until it is known what becomes of it. */
   readonly attempt: (
@@ -20,18 +19,18 @@ type LaneOptions = {
   /** A handler begins, and has ended. */
   readonly onBegin: () => void;
   readonly onEnd: () => void;
-  readonly onHandled: (entry: Entry) => void;
+  readonly onHandled: (entry: E) => void;
   readonly onFailedOnce: (error: unknown) => void;
   /** A message has failed for good, with those of its key that were queued behind it. */
-  readonly onFailed: (entry: Entry, attempts: number, error: unknown, behind: readonly Entry[]) => void;
+  readonly onFailed: (entry: E, attempts: number, error: unknown, behind: readonly E[]) => void;
 };
 
 /** Handles one message of a key at a time, in the order in which they come, and keys in parallel. */
-export const keyedLanes = (options: LaneOptions) => {
-  const lanes = new Map<OrderId, Lane>();
-  const stalled: Lane[] = [];
+export const keyedLanes = <E extends { readonly message: Message }>(options: LaneOptions<E>) => {
+  const lanes = new Map<OrderId, Lane<E>>();
+  const stalled: Lane<E>[] = [];
 
-  const start = (lane: Lane, entry: Entry) => {
+  const start = (lane: Lane<E>, entry: E) => {
     lane.busy = true;
     options.onBegin();
     let handled: Promise<void>;
@@ -46,26 +45,26 @@ export const keyedLanes = (options: LaneOptions) => {
     );
   };
 
-  const finish = (lane: Lane, entry: Entry) => {
+  const finish = (lane: Lane<E>, entry: E) => {
     options.onHandled(entry);
     options.onEnd();
     proceed(lane);
   };
 
   /** Goes on with a key whose last message is done with. */
-  const proceed = (lane: Lane) => {
+  const proceed = (lane: Lane<E>) => {
     lane.busy = false;
     if (lane.queue.length === 0) lanes.delete(lane.key);
     else if (!options.leaving.aborted) startNext(lane);
   };
 
-  const startNext = (lane: Lane) => {
+  const startNext = (lane: Lane<E>) => {
     if (!options.isShut()) return start(lane, lane.queue.shift()!);
     lane.busy = true;
     stalled.push(lane);
   };
 
-  const struggle = async (lane: Lane, entry: Entry, error: unknown) => {
+  const struggle = async (lane: Lane<E>, entry: E, error: unknown) => {
     options.onFailedOnce(error);
     const result = await options.attempt(entry.message, 0, { error });
     if (result.outcome === 'handled') return finish(lane, entry);
@@ -78,7 +77,7 @@ export const keyedLanes = (options: LaneOptions) => {
 
   return {
     /** Handles a message when those of its key before it are done with. */
-    add: (entry: Entry): void => {
+    add: (entry: E): void => {
       const { key } = entry.message;
       let lane = lanes.get(key);
       if (lane === undefined) {

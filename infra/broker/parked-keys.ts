@@ -1,23 +1,31 @@
 import type { OrderId } from '@recourse/contracts/ids';
+import { PermanentError } from '../errors.ts';
 import type { Message } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Outcome } from './attempts.ts';
-import type { DeliveryStore, Place, Standing } from './delivery-store.ts';
-import type { DeliveryJournal } from './journal.ts';
+import type { Change, Standing } from './changes.ts';
 
 /** One message that is parked; its body is kept only until it is durable. */
-type Parked = {
-  readonly place: Place;
+type Parked<P> = {
+  readonly place: P;
   readonly messageId: string;
   standing: Standing;
   message: Message | undefined;
 };
 
 /** A key whose first message could not be handled: it and those behind it, in order. */
-export type ParkedKey = {
+export type ParkedKey<P> = {
   readonly key: OrderId;
-  readonly rows: Parked[];
+  readonly rows: Parked<P>[];
   cancelRetry: () => void;
+};
+
+/** A parked message as it is taken up again, without its body. */
+export type ParkedRow<P> = {
+  readonly key: OrderId;
+  readonly place: P;
+  readonly messageId: string;
+  readonly standing: Standing;
 };
 
 /** How many parked messages of one group are tried at once. */
@@ -26,10 +34,13 @@ const retriesAtOnceMax = 64;
 /** When a parked message is tried again that could not be read. */
 const unreadableRetryMs = 1_000;
 
-type Parking = {
+type Parking<P> = {
   readonly group: string;
-  readonly store: DeliveryStore;
-  readonly journal: DeliveryJournal;
+  /** Keeps a change for the next write. */
+  readonly record: (change: Change<P>) => void;
+  /** The body of a parked message, from where it is kept. */
+  readonly read: (place: P) => Message | undefined | Promise<Message | undefined>;
+  readonly isSame: (one: P, other: P) => boolean;
   readonly clock: Clock;
   readonly retryDelaysMs: readonly number[];
   readonly quickRetries: number;
@@ -45,11 +56,11 @@ const behind: Standing = { state: 'behind', attempts: 0, error: null, retryAt: n
 const describe = (error: unknown): string =>
   (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 2_000);
 
-/** The waiting table and the dead letters of one group. */
-export const parkedKeys = (parking: Parking) => {
-  const { group, store, journal, clock, retryDelaysMs, quickRetries, leaving, attempt } = parking;
-  const keys = new Map<OrderId, ParkedKey>();
-  const due: ParkedKey[] = [];
+/** The waiting table and the dead letters of one group; `P` says where a message stands. */
+export const parkedKeys = <P>(parking: Parking<P>) => {
+  const { group, record, read, isSame, clock, retryDelaysMs, quickRetries, leaving, attempt } = parking;
+  const keys = new Map<OrderId, ParkedKey<P>>();
+  const due: ParkedKey<P>[] = [];
   const count = { waiting: 0, dead: 0, unwritten: 0 };
   let retrying = 0;
 
@@ -58,7 +69,7 @@ export const parkedKeys = (parking: Parking) => {
     else count.waiting += by;
   };
 
-  const setStanding = (row: Parked, standing: Standing) => {
+  const setStanding = (row: Parked<P>, standing: Standing) => {
     counted(row.standing, -1);
     row.standing = standing;
     counted(standing, 1);
@@ -66,17 +77,17 @@ export const parkedKeys = (parking: Parking) => {
 
   const failedStanding = (attempts: number, error: unknown): Standing => {
     const delayMs = retryDelaysMs[Math.max(0, attempts - quickRetries - 1)];
-    return delayMs === undefined
+    return delayMs === undefined || error instanceof PermanentError
       ? { state: 'dead', attempts, error: describe(error), retryAt: null }
       : { state: 'waiting', attempts, error: describe(error), retryAt: Math.ceil(clock.now() + delayMs) };
   };
 
-  const addRow = (parked: ParkedKey, place: Place, message: Message, standing: Standing) => {
-    const row: Parked = { place, messageId: message.id, standing, message };
+  const addRow = (parked: ParkedKey<P>, place: P, message: Message, standing: Standing) => {
+    const row: Parked<P> = { place, messageId: message.id, standing, message };
     parked.rows.push(row);
     counted(standing, 1);
     count.unwritten += 1;
-    journal.record({
+    record({
       change: 'park',
       place,
       message,
@@ -90,14 +101,14 @@ export const parkedKeys = (parking: Parking) => {
     });
   };
 
-  const becomeDue = (parked: ParkedKey) => {
+  const becomeDue = (parked: ParkedKey<P>) => {
     parked.cancelRetry = () => {};
     due.push(parked);
     pump();
   };
 
   /** The first message of a key waits: for its next try, or as a dead letter for a person. */
-  const wait = (parked: ParkedKey) => {
+  const wait = (parked: ParkedKey<P>) => {
     const { state, retryAt } = parked.rows[0]!.standing;
     if (state === 'dead') return;
     // The clock of the wall may have jumped since retryAt was set: never wait longer than the longest delay.
@@ -121,33 +132,33 @@ export const parkedKeys = (parking: Parking) => {
     }
   };
 
-  const bodyOf = (row: Parked): Message => {
-    const message = row.message ?? store.find(row.place)?.message;
-    if (message === undefined) throw new Error(`${group}: no parked message at ${row.place.position}`);
+  const bodyOf = async (row: Parked<P>): Promise<Message> => {
+    const message = row.message ?? (await read(row.place));
+    if (message === undefined) throw new Error(`${group}: a parked message is not where it was kept`);
     return message;
   };
 
   /** Handles the parked messages of a key in order, until one fails or none is left. */
-  const drain = async (parked: ParkedKey): Promise<void> => {
+  const drain = async (parked: ParkedKey<P>): Promise<void> => {
     for (;;) {
       const row = parked.rows[0]!;
-      const message = bodyOf(row);
+      const message = await bodyOf(row);
       const result = await attempt(message, row.standing.attempts);
       if (result.outcome === 'left') return;
       if (result.outcome === 'failed') {
         const standing = failedStanding(result.attempts, result.error);
         setStanding(row, standing);
-        journal.record({ change: 'stand', place: row.place, standing });
+        record({ change: 'stand', place: row.place, standing });
         parking.onParked(message, standing, result.error);
         return wait(parked);
       }
-      journal.record({ change: 'remove', place: row.place });
+      record({ change: 'remove', place: row.place });
       if (dropFirst(parked)) return;
     }
   };
 
   /** Takes the first row away; true where it was the last, and the key flows again. */
-  const dropFirst = (parked: ParkedKey): boolean => {
+  const dropFirst = (parked: ParkedKey<P>): boolean => {
     counted(parked.rows.shift()!.standing, -1);
     const free = parked.rows.length === 0;
     if (free) keys.delete(parked.key);
@@ -155,27 +166,22 @@ export const parkedKeys = (parking: Parking) => {
     return free;
   };
 
-  const deadAt = (key: OrderId, place: Place): ParkedKey | undefined => {
+  const deadAt = (key: OrderId, place: P): ParkedKey<P> | undefined => {
     const parked = keys.get(key);
     const first = parked?.rows[0];
-    const found = first?.place.position === place.position && first.place.index === place.index;
+    const found = first !== undefined && isSame(first.place, place);
     return found && first.standing.state === 'dead' ? parked : undefined;
   };
 
   return {
     count,
-    of: (key: OrderId): ParkedKey | undefined => keys.get(key),
-    /** Whether a message of this key, read again from the log, was parked or handled before. */
-    isPast: (parked: ParkedKey, position: number, index: number): boolean => {
-      const last = parked.rows.at(-1)!.place;
-      return position < last.position || (position === last.position && index <= last.index);
-    },
+    of: (key: OrderId): ParkedKey<P> | undefined => keys.get(key),
     /** Parks the message that failed: the first of its key. */
-    begin: (message: Message, index: number, attempts: number, error: unknown): ParkedKey => {
-      const parked: ParkedKey = { key: message.key, rows: [], cancelRetry: () => {} };
+    begin: (message: Message, place: P, attempts: number, error: unknown): ParkedKey<P> => {
+      const parked: ParkedKey<P> = { key: message.key, rows: [], cancelRetry: () => {} };
       keys.set(message.key, parked);
       const standing = failedStanding(attempts, error);
-      addRow(parked, { group, position: message.position, index }, message, standing);
+      addRow(parked, place, message, standing);
       parking.onParked(message, standing, error);
       wait(parked);
       return parked;
@@ -184,25 +190,22 @@ export const parkedKeys = (parking: Parking) => {
      * Parks a message behind the first of its key. A repeat of one that waits there already (the same id: a command
      * that was asked again) says nothing new and is let go, so that a key that waits for days does not pile up.
      */
-    follow: (parked: ParkedKey, message: Message, index: number): void => {
+    follow: (parked: ParkedKey<P>, message: Message, place: P): void => {
       if (parked.rows.some(({ messageId }) => messageId === message.id)) return;
-      addRow(parked, { group, position: message.position, index }, message, behind);
+      addRow(parked, place, message, behind);
     },
     /** Takes up what was parked before: to be called before the group's first message. */
-    load: (): void => {
-      for (const { key, position, index, messageId, state, attempts, error, retryAt } of store.parkedOf(
-        group,
-      )) {
+    load: (rows: Iterable<ParkedRow<P>>): void => {
+      for (const { key, place, messageId, standing } of rows) {
         const parked = keys.get(key) ?? { key, rows: [], cancelRetry: () => {} };
         keys.set(key, parked);
-        const standing = { state, attempts, error, retryAt };
-        parked.rows.push({ place: { group, position, index }, messageId, standing, message: undefined });
+        parked.rows.push({ place, messageId, standing, message: undefined });
         counted(standing, 1);
       }
       for (const parked of keys.values()) wait(parked);
     },
-    /** Tries a dead letter again now; false where it is none. Rejects as the journal does. */
-    redrive: (key: OrderId, place: Place): boolean => {
+    /** Tries a dead letter again now; false where it is none. `keep` makes that durable first; throws as that does. */
+    redrive: (key: OrderId, place: P, keep: (change: Change<P>) => void): boolean => {
       const parked = deadAt(key, place);
       if (parked === undefined) return false;
       const standing: Standing = {
@@ -211,16 +214,16 @@ export const parkedKeys = (parking: Parking) => {
         attempts: 0,
         retryAt: clock.now(),
       };
-      journal.recordNow({ change: 'stand', place, standing });
+      keep({ change: 'stand', place, standing });
       setStanding(parked.rows[0]!, standing);
       becomeDue(parked);
       return true;
     },
-    /** Drops a dead letter; false where it is none. */
-    discard: (key: OrderId, place: Place, note: string, by: string): boolean => {
+    /** Drops a dead letter; false where it is none. `keep` makes that durable first; throws as that does. */
+    discard: (key: OrderId, place: P, keep: () => void): boolean => {
       const parked = deadAt(key, place);
       if (parked === undefined) return false;
-      journal.recordNow({ change: 'discard', place, note, by, at: clock.now() });
+      keep();
       if (!dropFirst(parked)) becomeDue(parked);
       return true;
     },

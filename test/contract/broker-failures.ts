@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { OrderId } from '@recourse/contracts/ids';
-import { UnavailableError } from '@recourse/infra/errors';
+import { PermanentError, UnavailableError } from '@recourse/infra/errors';
 import type { Broker, Message } from '@recourse/infra/ports/broker';
 import {
   aWhile,
@@ -184,6 +184,21 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
       expect(fault.tries).toBe(4);
       expect(await broker.deadLetters.get(dead.id)).toEqual(dead);
       expect(group.numbers(bad)).toEqual([0]);
+    });
+
+    it('at once of what can never be handled as it is', async () => {
+      const bad = newKey();
+      const fault = failing(bad, 0);
+      fault.error = new PermanentError('never issued');
+      const group = witness('group', ['payment.events'], fault.handle);
+      (await start({ retryDelaysMs: [60_000] })).consume(group.consumer);
+      await publish(bad, 'payment.events', 0, 1);
+      const dead = await deadLetter();
+      expect([dead.state, dead.attempts, fault.tries]).toEqual(['dead', 1, 1]);
+      fault.broken = false;
+      await broker.deadLetters.redrive(dead.id);
+      await until(() => group.handled.length === 2);
+      expect(group.numbers(bad)).toEqual([0, 1]);
     });
 
     it('that a person redrives: it is handled, and those behind it follow in order', async () => {
