@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import type { Ask, EntryTable, EntryTables, Rule, RuledBooks } from './books-rules.ts';
 
 /** How long a write waits for another process that writes the same books. */
 const busyMsMax = 5_000;
@@ -67,6 +68,55 @@ export const openBooks = (path: string, schema: string): SimulatedBooks => {
       if (!database.isOpen) return;
       flush();
       database.close();
+    },
+  };
+};
+
+/** Opens books (`openBooks`) that are kept by rules. Each call runs through at once, in the transaction of its turn. */
+export const openRuledBooks = (
+  path: string,
+  schema: string,
+  tables: EntryTables,
+): RuledBooks & Pick<SimulatedBooks, 'close'> => {
+  const { database, write, close } = openBooks(path, schema);
+  const statements = new Map(
+    Object.entries(tables).map(([name, table]) => [name, prepare(database, name, table)]),
+  );
+  const count = database.prepare(
+    'INSERT INTO unreached VALUES (?, 1) ON CONFLICT (key) DO UPDATE SET calls = calls + 1 RETURNING calls',
+  );
+
+  const answer = (ask: Ask): unknown => {
+    if (ask.ask === 'unreached') return count.get(ask.key)?.calls;
+    const { columns, insert, again, find } = statements.get(ask.table)!;
+    if (ask.ask === 'find') return find[ask.column].get(ask.value);
+    const { changes } = insert.run(...columns.map((column) => ask.row[column]!));
+    return changes === 1 ? 'entered' : again.get(ask.row.key!);
+  };
+
+  const runThrough = <T>(rule: Rule<T>): T => {
+    let step = rule.next();
+    while (step.done !== true) step = rule.next(answer(step.value));
+    return step.value;
+  };
+
+  return { carryOut: (rule) => write(() => runThrough(rule())), close };
+};
+
+/** A first call costs one insert; only a repeat looks the entry up. */
+const prepare = (database: DatabaseSync, name: string, table: EntryTable) => {
+  const columns = Object.keys(table.columns);
+  const values = columns.map(() => '?').join(', ');
+  const byKey = database.prepare(`SELECT * FROM ${name} WHERE key = ?`);
+  return {
+    columns,
+    insert: database.prepare(
+      `INSERT INTO ${name} (${columns.join(', ')}) VALUES (${values}) ON CONFLICT DO NOTHING`,
+    ),
+    again: database.prepare(`UPDATE ${name} SET calls = calls + 1 WHERE key = ? RETURNING *`),
+    find: {
+      key: byKey,
+      number: table.ends === undefined ? byKey : database.prepare(`SELECT * FROM ${name} WHERE number = ?`),
     },
   };
 };

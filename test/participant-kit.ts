@@ -79,25 +79,6 @@ export const rowsOf = (path: string, table: string): Record<string, unknown>[] =
   }
 };
 
-/** A simulator's books in a folder of their own; `dispose` closes what was `kept` over them, and removes all. */
-export const openBooksRoom = () => {
-  const folder = mkdtempSync(join(tmpdir(), 'recourse-books-'));
-  const path = join(folder, 'books.db');
-  const open: { close(): void }[] = [];
-  return {
-    path,
-    kept: <Simulator extends { close(): void }>(simulator: Simulator): Simulator => {
-      open.push(simulator);
-      return simulator;
-    },
-    rows: (table: string) => rowsOf(path, table),
-    dispose: () => {
-      for (const simulator of open) simulator.close();
-      rmSync(folder, { recursive: true });
-    },
-  };
-};
-
 /** The same log, with something that happens before and after each append, counted from 1. */
 export const tampered = (
   log: EventLog,

@@ -1,3 +1,5 @@
+import type { EntryTables } from '@recourse/infra/books-rules';
+
 /**
  * The simulated provider's books, as `gateway.db` holds them. An entry is never changed but for its `calls`. Times in
  * milliseconds since 1970, amounts in minor units. Books that an older Recourse made gain the tables that they lack.
@@ -62,6 +64,32 @@ export const gatewayBooksSchema = `
   -- Calls that could not, or at first could not, reach the provider, by key.
   CREATE TABLE IF NOT EXISTS unreached (key TEXT NOT NULL PRIMARY KEY, calls INTEGER NOT NULL) STRICT;
 `;
+
+const money = { amount: 'integer', currency: 'text' } as const;
+
+const asked = { key: 'text', orderId: 'text', ...money, accepted: 'integer', reason: 'text' } as const;
+
+/** The tables of the provider's books, in a file and in PostgreSQL, where `simulated_` stands before their names. */
+export const gatewayTables = {
+  charges: { columns: { ...asked, chargeId: 'text', at: 'integer', paymentToken: 'text' } },
+  refunds: { columns: { key: 'text', chargeId: 'text', refundId: 'text', ...money, at: 'integer' } },
+  authorizations: { columns: { ...asked, authorizationId: 'text', at: 'integer', paymentToken: 'text' } },
+  captures: {
+    columns: {
+      number: 'integer',
+      key: 'text',
+      authorizationId: 'text',
+      captureId: 'text',
+      ...money,
+      at: 'integer',
+    },
+    ends: 'authorizations',
+  },
+  voids: {
+    columns: { number: 'integer', key: 'text', authorizationId: 'text', voidId: 'text', at: 'integer' },
+    ends: 'authorizations',
+  },
+} as const satisfies EntryTables;
 
 /** A row of `charges`. */
 export type ChargeEntry = {

@@ -1,65 +1,50 @@
-import type { DatabaseSync } from 'node:sqlite';
+import { enter, find, type Rule, reach } from '@recourse/infra/books-rules';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { ChargeAnswer, ChargeRequest, RefundRequest } from './gateway.ts';
 import type { ChargeEntry, RefundEntry } from './gateway-books.ts';
-import { behaviourOf } from './test-tokens.ts';
-import type { Reach } from './unreached-calls.ts';
+import { behaviourOf, unreachable } from './test-tokens.ts';
+
+/** What a call comes to, and the token that says how long it takes. */
+export type Answered<T> = { readonly answer: T; readonly paymentToken: string };
 
 /**
- * The entries of charges and refunds. Each function runs in a transaction of the books, and throws where the call did
- * not reach the provider, its answer is lost, or it fits nothing that the books know.
+ * The rules of charges and refunds. Each throws where the call did not reach the provider, its answer is lost, or it
+ * fits nothing that the books know.
  */
-export const chargeEntries = (database: DatabaseSync, reach: Reach, clock: Clock) => {
-  const statements = prepare(database);
-
-  const charge = (request: ChargeRequest): { answer: ChargeAnswer; paymentToken: string } => {
+export const chargeRules = (clock: Clock) => ({
+  *charge(request: ChargeRequest): Rule<Answered<ChargeAnswer>> {
     const { key, orderId, amount, currency, paymentToken } = request;
     const { declines, chargesDown, losesFirstAnswer } = behaviourOf(paymentToken);
-    reach(key, chargesDown);
+    yield* reach(key, chargesDown, unreachable);
     const accepted = declines === undefined ? 1 : 0;
     const chargeId = accepted === 1 ? `${chargePrefix}${key}` : null;
     const reason = declines ?? null;
-    const { changes } = statements.charge.run(
-      key,
-      orderId,
-      chargeId,
-      amount,
-      currency,
-      accepted,
-      reason,
-      clock.now(),
-      paymentToken,
-    );
-    if (changes === 1) {
+    const row = { key, orderId, chargeId, amount, currency, accepted, reason, at: clock.now(), paymentToken };
+    const known = yield* enter<ChargeEntry>('charges', row);
+    if (known === 'entered') {
       if (losesFirstAnswer === true) throw new Error('the connection broke');
       return { answer: answerOf({ accepted, chargeId, reason }), paymentToken };
     }
-    const entry = statements.chargeAgain.get(key) as ChargeEntry;
-    if (entry.amount !== amount || entry.currency !== currency)
+    if (known?.amount !== amount || known.currency !== currency)
       throw new Error(`idempotency key ${key} was used for another charge`);
-    return { answer: answerOf(entry), paymentToken };
-  };
+    return { answer: answerOf(known), paymentToken };
+  },
 
-  const refund = ({ key, chargeId, amount, currency }: RefundRequest) => {
-    const charge = statements.chargeOf(chargeId);
+  *refund({ key, chargeId, amount, currency }: RefundRequest): Rule<Answered<{ refundId: string }>> {
+    const charge = yield* chargeOf(chargeId);
     if (charge === undefined || amount > charge.amount || currency !== charge.currency)
       throw new Error(`there is no charge ${chargeId} of which ${amount} ${currency} could be refunded`);
-    reach(key, behaviourOf(charge.paymentToken).refundsDown);
-    const entry = statements.refund.get(
-      key,
-      chargeId,
-      `re_${key}`,
-      amount,
-      currency,
-      clock.now(),
-    ) as RefundEntry;
-    if (entry.chargeId !== chargeId || entry.amount !== amount)
+    const { paymentToken } = charge;
+    yield* reach(key, behaviourOf(paymentToken).refundsDown, unreachable);
+    const refundId = `re_${key}`;
+    const row = { key, chargeId, refundId, amount, currency, at: clock.now() };
+    const known = yield* enter<RefundEntry>('refunds', row);
+    if (known === 'entered') return { answer: { refundId }, paymentToken };
+    if (known?.chargeId !== chargeId || known.amount !== amount)
       throw new Error(`idempotency key ${key} was used for another refund`);
-    return { answer: { refundId: entry.refundId }, paymentToken: charge.paymentToken };
-  };
-
-  return { charge, refund };
-};
+    return { answer: { refundId: known.refundId }, paymentToken };
+  },
+});
 
 const answerOf = ({
   accepted,
@@ -73,24 +58,7 @@ const answerOf = ({
 /** A charge's id says its key, so a charge is found by the one index that there is. */
 const chargePrefix = 'ch_';
 
-/** A first call costs one insert; only a repeat looks the entry up. */
-const prepare = (database: DatabaseSync) => {
-  const charge = database.prepare('SELECT * FROM charges WHERE key = ?');
-  return {
-    charge: database.prepare(
-      `INSERT INTO charges (key, orderId, chargeId, amount, currency, accepted, reason, at, paymentToken)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (key) DO NOTHING`,
-    ),
-    chargeAgain: database.prepare('UPDATE charges SET calls = calls + 1 WHERE key = ? RETURNING *'),
-    refund: database.prepare(
-      `INSERT INTO refunds (key, chargeId, refundId, amount, currency, at) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (key) DO UPDATE SET calls = calls + 1
-       RETURNING chargeId, refundId, amount, calls`,
-    ),
-    chargeOf: (chargeId: string): ChargeEntry | undefined =>
-      chargeId.startsWith(chargePrefix)
-        ? (charge.get(chargeId.slice(chargePrefix.length)) as ChargeEntry | undefined)
-        : undefined,
-  };
-};
+function* chargeOf(chargeId: string): Rule<ChargeEntry | undefined> {
+  if (!chargeId.startsWith(chargePrefix)) return undefined;
+  return yield* find<ChargeEntry>('charges', 'key', chargeId.slice(chargePrefix.length));
+}

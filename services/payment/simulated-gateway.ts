@@ -1,11 +1,13 @@
+import type { Rule, RuledBooks } from '@recourse/infra/books-rules';
 import { type Clock, sleep } from '@recourse/infra/ports/clock';
-import { openBooks } from '@recourse/infra/simulated-books';
+import type { Postgres } from '@recourse/infra/postgres/connect';
+import { openPostgresBooks } from '@recourse/infra/postgres-books';
+import { openRuledBooks } from '@recourse/infra/simulated-books';
 import type { PaymentGateway } from './gateway.ts';
-import { gatewayBooksSchema } from './gateway-books.ts';
-import { authorizationEntries } from './simulated-authorizations.ts';
-import { chargeEntries } from './simulated-charges.ts';
+import { gatewayBooksSchema, gatewayTables } from './gateway-books.ts';
+import { authorizationRules } from './simulated-authorizations.ts';
+import { type Answered, chargeRules } from './simulated-charges.ts';
 import { behaviourOf } from './test-tokens.ts';
-import { unreachedCalls } from './unreached-calls.ts';
 
 /** A payment provider for trying things out: no money moves, but its books are kept. */
 export type SimulatedGateway = PaymentGateway & {
@@ -13,34 +15,65 @@ export type SimulatedGateway = PaymentGateway & {
   close(): void;
 };
 
+/** How long the simulated provider takes. */
+type Latency = {
+  /** Passes between an entry in the books and its answer. Default: 0. */
+  readonly latencyMs?: number;
+  /** The same for slow tokens. Default: 3,000. */
+  readonly slowMs?: number;
+};
+
 /**
- * Opens the simulated gateway over books of its own (`gatewayBooksSchema`), which several processes may share and
- * which survive all of them. What it does follows from the payment token (`testTokens`). `latencyMs` passes between an
- * entry in the books and its answer, `slowMs` for slow tokens. Throws where the file cannot be opened.
+ * Opens the simulated gateway over books of its own (`gatewayBooksSchema`) in a file, which several processes may
+ * share and which survive all of them. What it does follows from the payment token (`testTokens`). Throws where the
+ * file cannot be opened.
  */
 export const openSimulatedGateway = ({
   path,
   clock,
-  latencyMs = 0,
-  slowMs = 3_000,
-}: {
-  readonly path: string;
-  readonly clock: Clock;
-  readonly latencyMs?: number;
-  readonly slowMs?: number;
-}): SimulatedGateway => {
-  const books = openBooks(path, gatewayBooksSchema);
-  const closing = new AbortController();
-  const reach = unreachedCalls(books.database);
-  const charges = chargeEntries(books.database, reach, clock);
-  const authorizations = authorizationEntries(books.database, reach, clock);
+  ...latency
+}: Latency & { readonly path: string; readonly clock: Clock }): SimulatedGateway => {
+  const books = openRuledBooks(path, gatewayBooksSchema, gatewayTables);
+  const { gateway, giveUp } = gatewayOver(books, clock, latency);
+  return {
+    ...gateway,
+    close: () => {
+      giveUp();
+      books.close();
+    },
+  };
+};
 
-  /** Makes an entry, then lets the time pass that the call of such a token takes. */
-  const answered = async <T>(
-    signal: AbortSignal,
-    enter: () => { readonly answer: T; readonly paymentToken: string },
-  ): Promise<T> => {
-    const { answer, paymentToken } = await books.write(enter);
+/**
+ * The same over books in PostgreSQL, whose tables the migrations make: any number of processes share them. `close`
+ * resolves when what was being written is written; it leaves the pool open.
+ */
+export const openPostgresGateway = ({
+  postgres,
+  clock,
+  ...latency
+}: Latency & { readonly postgres: Postgres; readonly clock: Clock }): PaymentGateway & {
+  close(): Promise<void>;
+} => {
+  const books = openPostgresBooks(postgres, gatewayTables);
+  const { gateway, giveUp } = gatewayOver(books, clock, latency);
+  return {
+    ...gateway,
+    close: async () => {
+      giveUp();
+      await books.close();
+    },
+  };
+};
+
+/** The provider, wherever its books are. */
+const gatewayOver = (books: RuledBooks, clock: Clock, { latencyMs = 0, slowMs = 3_000 }: Latency) => {
+  const closing = new AbortController();
+  const rules = { ...chargeRules(clock), ...authorizationRules(clock) };
+
+  /** Carries out a rule, then lets the time pass that the call of such a token takes. */
+  const call = async <T>(signal: AbortSignal, rule: () => Rule<Answered<T>>): Promise<T> => {
+    const { answer, paymentToken } = await books.carryOut(rule, signal);
     const ms = behaviourOf(paymentToken).slow === true ? slowMs : latencyMs;
     if (ms <= 0) return answer;
     const gone = AbortSignal.any([signal, closing.signal]);
@@ -49,15 +82,12 @@ export const openSimulatedGateway = ({
     return answer;
   };
 
-  return {
-    charge: (request) => answered(request.signal, () => charges.charge(request)),
-    refund: (request) => answered(request.signal, () => charges.refund(request)),
-    authorize: (request) => answered(request.signal, () => authorizations.authorize(request)),
-    capture: (request) => answered(request.signal, () => authorizations.capture(request)),
-    void: (request) => answered(request.signal, () => authorizations.void(request)),
-    close: () => {
-      closing.abort();
-      books.close();
-    },
+  const gateway: PaymentGateway = {
+    charge: (request) => call(request.signal, () => rules.charge(request)),
+    refund: (request) => call(request.signal, () => rules.refund(request)),
+    authorize: (request) => call(request.signal, () => rules.authorize(request)),
+    capture: (request) => call(request.signal, () => rules.capture(request)),
+    void: (request) => call(request.signal, () => rules.void(request)),
   };
+  return { gateway, giveUp: () => closing.abort() };
 };

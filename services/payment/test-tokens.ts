@@ -62,3 +62,6 @@ const fixed = new Map<string, GatewayBehaviour>([
   ['tok_void_down', { voidsDown: Number.POSITIVE_INFINITY }],
   ['tok_void_answer_lost', { losesVoidAnswer: true }],
 ]);
+
+/** Why a call fails that does not get through. */
+export const unreachable = 'the provider cannot be reached';

@@ -1,3 +1,5 @@
+import type { EntryTables } from '@recourse/infra/books-rules';
+
 /**
  * The simulated carrier's books, as `carrier.db` holds them. An entry is never changed but for its `calls`, so who
  * reads along can go by `rowid`. Times in milliseconds since 1970.
@@ -27,6 +29,31 @@ export const carrierBooksSchema = `
   -- Calls that could not, or at first could not, reach the carrier, by key.
   CREATE TABLE IF NOT EXISTS unreached (key TEXT NOT NULL PRIMARY KEY, calls INTEGER NOT NULL) STRICT;
 `;
+
+/** The tables of the carrier's books, in a file and in PostgreSQL, where `simulated_` stands before their names. */
+export const carrierTables = {
+  shipments: {
+    columns: {
+      key: 'text',
+      orderId: 'text',
+      shipmentId: 'text',
+      country: 'text',
+      accepted: 'integer',
+      reason: 'text',
+      at: 'integer',
+    },
+  },
+  cancellations: {
+    columns: {
+      key: 'text',
+      shipKey: 'text',
+      shipmentId: 'text',
+      cancelled: 'integer',
+      reason: 'text',
+      at: 'integer',
+    },
+  },
+} as const satisfies EntryTables;
 
 /** A row of `shipments`. */
 export type ShipmentEntry = {
