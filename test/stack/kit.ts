@@ -5,6 +5,8 @@ import { migratePostgres } from '@recourse/infra/postgres/migrate';
 import { systemClock } from '@recourse/infra/system';
 import pg from 'pg';
 import pino from 'pino';
+import { jarsThere } from './jars.ts';
+import { findPrograms } from './programs.ts';
 
 /**
  * What tests on a real Kafka and a real PostgreSQL work with. Files named `*.stack.test.ts` run in a jest project of
@@ -22,6 +24,17 @@ export const stack = {
 export const describeOnStack = (name: string, body: () => void): void => {
   if (stack.missing === undefined) describe(name, body);
   else describe(name, () => it.skip(`skipped: ${stack.missing}`, () => {}));
+};
+
+const noServersOfItsOwn = await findPrograms(jarsThere()).then(
+  () => undefined,
+  (error: Error) => error.message,
+);
+
+/** `describe` for tests that start a stack of their own (`startStack`), where one can be; else one skipped test. */
+export const describeOnOwnServers = (name: string, body: () => void): void => {
+  if (noServersOfItsOwn === undefined) describe(name, body);
+  else describe(name, () => it.skip(`skipped: ${noServersOfItsOwn}`, () => {}));
 };
 
 /** No log. */

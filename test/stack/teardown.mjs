@@ -1,0 +1,3 @@
+import { stackAfter } from './for-tests.ts';
+
+export default stackAfter;
