@@ -5,7 +5,7 @@ import { splitStream } from './names.ts';
 import type { RecordReader } from './records.ts';
 
 /** The current version of a type, and the number under which records know both. */
-type CurrentType = { readonly id: number; readonly version: number };
+export type CurrentType = { readonly id: number; readonly version: number };
 
 /** Looks at appends before they are queued, so that nothing that is wrong with one can fail a transaction. */
 export const appendIntake = (reader: Pick<RecordReader, 'types'>) => {
