@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -15,6 +15,10 @@ export type Server = {
   /** The most memory it has held, and what it holds now, in MB. */
   memory(): Promise<{ readonly peakMb: number; readonly nowMb: number }>;
   stop(signal?: NodeJS.Signals): Promise<void>;
+  /** Sends a signal, and waits for nothing. */
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves with its exit code, or null where a signal ended it. */
+  readonly exited: Promise<number | null>;
 };
 
 const command = fileURLToPath(new URL('../services/host/recourse.mjs', import.meta.url));
@@ -28,6 +32,10 @@ export const startServer = async (
     readonly port: number;
     readonly args?: readonly string[];
     readonly nodeArgs?: readonly string[];
+    /** Added to this process's own. */
+    readonly environment?: Readonly<Record<string, string>>;
+    /** What it says on stdout and stderr; default: nothing, and stderr as it is. */
+    readonly stdio?: StdioOptions;
   },
 ): Promise<Server> => {
   const begin = performance.now();
@@ -46,14 +54,20 @@ export const startServer = async (
     process.execPath,
     [...(options.nodeArgs ?? []), command, ...args, ...(options.args ?? [])],
     {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: options.stdio ?? ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...options.environment },
     },
   );
+  const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
   const url = `http://127.0.0.1:${options.port}`;
-  await ready(url, child, begin);
+  try {
+    await ready(url, child, begin);
+  } catch (error) {
+    child.kill('SIGKILL');
+    throw error;
+  }
   const readyMs = performance.now() - begin;
   const pid = child.pid!;
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return {
     url,
     pid,
@@ -67,6 +81,8 @@ export const startServer = async (
       const mb = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1_024;
       return { peakMb: mb('VmHWM'), nowMb: mb('VmRSS') };
     },
+    signal: (signal) => void child.kill(signal),
+    exited,
     stop: async (signal = 'SIGTERM') => {
       child.kill(signal);
       await exited;

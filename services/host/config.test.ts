@@ -74,6 +74,7 @@ describe('settings', () => {
     retryDelaysMs: ['soon'],
     waitSecondsMax: ['0', '601'],
     roles: ['everything', 'api,,relay', 'api relay'],
+    foreign: ['order', 'shipping;payment'],
     development: ['yes'],
     startWaitMsMax: ['-1', 'soon'],
     kafkaBrokers: ['localhost', 'kafka://localhost:9092', 'a:1,,b:2'],

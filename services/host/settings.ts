@@ -1,3 +1,4 @@
+import { Foreign } from '@recourse/contracts/answers';
 import { knownVersion, sagaVersions } from '@recourse/sagas/machines';
 import { servedCountriesDefault } from '@recourse/shipping/test-countries';
 import { z } from 'zod';
@@ -242,6 +243,19 @@ export const settings = {
       .transform((text) => (text === 'all' ? [...roles] : text.split(',').map((name) => name.trim())))
       .pipe(z.array(z.enum(roles)).min(1))
       .transform((names): ReadonlySet<Role> => new Set(names)),
+  },
+  foreign: {
+    variable: 'FOREIGN',
+    default: '',
+    unit: 'names',
+    sentence:
+      'Participants that are somebody else’s program, which answers on their replies topic: no process of Recourse obeys their commands.',
+    allowed: 'some of payment, inventory, shipping, separated by commas',
+    schema: z
+      .string()
+      .transform((text) => (text === '' ? [] : text.split(',').map((name) => name.trim())))
+      .pipe(z.array(Foreign))
+      .transform((names): ReadonlySet<Foreign> => new Set(names)),
   },
   development: trueOrFalse({
     variable: 'DEVELOPMENT',

@@ -8,6 +8,7 @@ import { logBytes, type Server, startServer } from '../server.ts';
 import { benchSkus, type LoadJob, type LoadReport } from './generator.ts';
 import { measureLogLimit } from './log-limit.ts';
 import { measureRebuild, rebuildLines } from './rebuild-row.ts';
+import { stackBench } from './stack/stack-bench.ts';
 import { measureVerify } from './verify-row.ts';
 
 /**
@@ -22,14 +23,18 @@ const { values } = parseArgs({
     json: { type: 'string', default: 'bench-result.json' },
     port: { type: 'string', default: '3999' },
     quick: { type: 'boolean', default: false },
+    stack: { type: 'boolean', default: false },
+    burst: { type: 'string', default: '20000' },
     help: { type: 'boolean', default: false },
   },
 });
 if (values.help) {
-  process.stdout.write(`npm run bench -- [--seconds 10] [--growth 200000] [--json bench-result.json] [--port 3999] [--quick]
+  process.stdout.write(`npm run bench -- [--seconds 10] [--growth 200000] [--json bench-result.json] [--port 3999] [--quick] [--stack [--burst 20000]]
   --seconds  how long each row runs
   --growth   orders after which memory is looked at for the last time
   --quick    2 s a row and no growth: to see that it works
+  --stack    a distributed installation, on a Kafka and a PostgreSQL that it starts
+  --burst    how many orders come at once in the end, which nobody waits for
 `);
   process.exit(0);
 }
@@ -47,7 +52,7 @@ let seed = 1;
 const load = async (server: Server, job: Partial<LoadJob> & { clients: number }): Promise<LoadReport> => {
   seed += 1;
   const whole: LoadJob = {
-    url: server.url,
+    urls: [server.url],
     seconds,
     orders: Number.MAX_SAFE_INTEGER,
     takenBackShare: 0,
@@ -86,6 +91,15 @@ const stockUp = async (server: Server) => {
     if (!answer.ok) throw new Error(`no stock for ${sku}: ${answer.status} ${await answer.text()}`);
   }
 };
+
+if (values.stack) {
+  const burst = values.quick ? 500 : Number(values.burst);
+  const result = await stackBench({ seconds, growth: growthOrders, burst, say });
+  const file = values.json === 'bench-result.json' ? 'bench-stack-result.json' : values.json;
+  await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);
+  say(`written to ${file}`);
+  process.exit(0);
+}
 
 const folder = await mkdtemp(join(tmpdir(), 'recourse-bench-'));
 try {

@@ -8,7 +8,8 @@ import { type Random, randomFrom } from '../random.ts';
 
 /** What to do; it ends after `orders` or `seconds`, whichever is first. */
 export type LoadJob = {
-  readonly url: string;
+  /** Each client speaks to one of them. */
+  readonly urls: readonly string[];
   readonly clients: number;
   readonly seconds: number;
   readonly orders: number;
@@ -53,7 +54,7 @@ const orderOf = (random: Random, takenBackShare: number) => {
 };
 
 const load = async (job: LoadJob): Promise<LoadReport> => {
-  const pool = new Pool(job.url, { connections: job.clients, pipelining: 1 });
+  const pools = job.urls.map((url) => new Pool(url, { connections: job.clients, pipelining: 1 }));
   const random = randomFrom(job.seed);
   const latencies: number[] = [];
   const counts = { completed: 0, cancelled: 0, failed: 0 };
@@ -61,7 +62,8 @@ const load = async (job: LoadJob): Promise<LoadReport> => {
   const endAt = begin + job.seconds * 1_000;
   let posted = 0;
 
-  const client = async () => {
+  const client = async (_: unknown, number: number) => {
+    const pool = pools[number % pools.length]!;
     while (posted < job.orders && performance.now() < endAt) {
       posted += 1;
       const at = performance.now();
@@ -80,7 +82,7 @@ const load = async (job: LoadJob): Promise<LoadReport> => {
   };
   await Promise.all(Array.from({ length: job.clients }, client));
   const seconds = (performance.now() - begin) / 1_000;
-  await pool.close();
+  await Promise.all(pools.map((pool) => pool.close()));
   latencies.sort((a, b) => a - b);
   const quantile = (share: number) =>
     latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? 0;

@@ -1,0 +1,84 @@
+import type { DeadLetterList, Ledger, OrderList } from '@recourse/contracts/http';
+import pg from 'pg';
+import type { Acknowledged } from './orders.ts';
+import { ended } from './progress.ts';
+
+/** What a run must leave behind: everything ended, everything balanced, nothing twice. */
+export type Verdict = {
+  readonly acknowledged: number;
+  /** Acknowledged orders that are not there, or did not end in time. */
+  readonly lost: readonly string[];
+  readonly completed: number;
+  readonly cancelled: number;
+  readonly open: number;
+  readonly violations: Ledger['violations'];
+  readonly deadLetters: number;
+  /** Charges and parcels beyond one an order, and effects beyond one a command. */
+  readonly twice: readonly string[];
+};
+
+const endMsMax = 180_000;
+const atOnceMax = 32;
+
+/** Waits until every acknowledged order has ended, then looks at the ledger, the dead letters and the books. */
+export const judge = async (
+  urls: () => readonly string[],
+  postgresUrl: string,
+  acknowledged: readonly Acknowledged[],
+): Promise<Verdict> => {
+  const lost = await lostOf(urls, acknowledged);
+  const get = async <T>(path: string): Promise<T> => {
+    const answer = await fetch(`${urls()[0]}${path}`);
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as T;
+  };
+  const ledger = await get<Ledger>('/ledger');
+  const dead = await get<DeadLetterList>('/dead-letters?limit=500');
+  const open = await get<OrderList>('/orders?state=open&limit=5');
+  for (const { orderId } of open.items) lost.push(`${orderId} is still open`);
+  return {
+    acknowledged: acknowledged.length,
+    lost,
+    ...ledger.orders,
+    violations: ledger.violations,
+    deadLetters: dead.items.length,
+    twice: await twiceIn(postgresUrl),
+  };
+};
+
+const lostOf = async (urls: () => readonly string[], acknowledged: readonly Acknowledged[]) => {
+  const lost: string[] = [];
+  const left = [...acknowledged];
+  const giveUp = AbortSignal.timeout(endMsMax);
+  const worker = async () => {
+    for (let it = left.pop(); it !== undefined; it = left.pop()) {
+      const { orderId } = it;
+      const gone = new Promise<undefined>((resolve) => {
+        if (giveUp.aborted) resolve(undefined);
+        else giveUp.addEventListener('abort', () => resolve(undefined), { once: true });
+      });
+      const order = await Promise.race([ended(urls, orderId), gone]);
+      if (order === undefined) lost.push(`${orderId} has not ended`);
+    }
+  };
+  await Promise.all(Array.from({ length: atOnceMax }, worker));
+  return lost;
+};
+
+/** The books as the provider and the carrier would read them, and the log: one effect a command, one charge an order. */
+const twiceIn = async (postgresUrl: string): Promise<string[]> => {
+  const client = new pg.Client({ connectionString: postgresUrl, options: '-c search_path=recourse' });
+  await client.connect();
+  try {
+    const twice: string[] = [];
+    for (const table of ['simulated_charges', 'simulated_authorizations', 'simulated_shipments']) {
+      const { rows } = await client.query(
+        `select "orderId" as id, count(*) as n from ${table} group by 1 having count(*) > 1 limit 20`,
+      );
+      for (const { id, n } of rows) twice.push(`${table}: ${n} for order ${id}`);
+    }
+    return twice;
+  } finally {
+    await client.end();
+  }
+};
