@@ -28,9 +28,13 @@ const requestMsMax = 15_000;
 
 /**
  * A client of Kafka; nothing is connected yet. One for each consumer, because consumers of one client share the
- * offsets that it remembers.
+ * offsets that it remembers. `retry`: for who would rather hear soon that Kafka cannot be reached.
  */
-export const kafkaClient = (settings: KafkaSettings, logger: Logger): Kafka => {
+export const kafkaClient = (
+  settings: KafkaSettings,
+  logger: Logger,
+  retry: KafkaConfig['retry'] & {} = retrySettings,
+): Kafka => {
   silenceNegativeTimeouts();
   const { brokers, clientId, tls, sasl } = settings;
   return new Kafka({
@@ -42,7 +46,7 @@ export const kafkaClient = (settings: KafkaSettings, logger: Logger): Kafka => {
     authenticationTimeout: connectMsMax,
     requestTimeout: requestMsMax,
     enforceRequestTimeout: true,
-    retry: retrySettings,
+    retry,
     logLevel: logLevel.INFO,
     logCreator: () => (entry) => tell(logger, entry),
   });
