@@ -11,8 +11,9 @@ import type { Logger } from 'pino';
 import { projections } from './projections/all.ts';
 import type { BooksPaths } from './projections/ledger-compare.ts';
 import type { ReadProjection } from './projections/open-sagas.ts';
-import { countOrders, listOrders, type OrderCounts } from './projections/orders-list.ts';
-import { listSagas, type StuckWhen } from './projections/sagas-list.ts';
+import { countOrders, type OrderCounts } from './projections/orders-list.ts';
+import type { StuckWhen } from './projections/sagas-list.ts';
+import { listsOver, type StuckOptions } from './read-models-lists.ts';
 
 /** Lists and the ledger: what is folded from the log beside the orders' way, and always a little behind it. */
 export type ReadModels = {
@@ -70,16 +71,8 @@ export type ReadModelsOptions = {
   readonly logger?: Logger;
   /** Default: `simulated/gateway.db` and `simulated/carrier.db` in `dataDir`. */
   readonly books?: BooksPaths;
-  /** The deadline of a saga that has not taken its first step, from its order's creation on. */
-  readonly deadlineMs?: number;
-  /** How long past its deadline an open saga is stuck. */
-  readonly stuckAfterMs?: number;
-  /** Orders that have dead letters now. */
-  readonly deadLetterKeys?: () => readonly string[] | Promise<readonly string[]>;
-};
+} & StuckOptions;
 
-const deadlineMsDefault = 300_000;
-const stuckAfterMsDefault = 60_000;
 /** Records in one notice of the log: only that there are some matters. */
 const noticeRecordsMax = 2_000;
 
@@ -110,13 +103,6 @@ export const openReadModels = async (options: ReadModelsOptions): Promise<Embedd
   let nextLedger: Promise<Ledger> | undefined;
   let lastLedger: Promise<unknown> = Promise.resolve();
 
-  const whenOpened = async (): Promise<StuckWhen> => ({
-    now: clock.now(),
-    deadlineMs: options.deadlineMs ?? deadlineMsDefault,
-    stuckAfterMs: options.stuckAfterMs ?? stuckAfterMsDefault,
-    deadLetterKeys: (await options.deadLetterKeys?.()) ?? [],
-  });
-
   /** One at a time; who asks while one is computed gets the next, and shares it with all others who do. */
   const ledger = (): Promise<Ledger> => {
     nextLedger ??= lastLedger.then(() => {
@@ -135,16 +121,8 @@ export const openReadModels = async (options: ReadModelsOptions): Promise<Embedd
   };
 
   return {
-    listOrders: (query) => listOrders(read, query),
-    listSagas: async (query, when) => listSagas(read, query, when ?? (await whenOpened())),
+    ...listsOver({ ...options, read, counts, clock }),
     ledger,
-    counts,
-    countedFrom: () =>
-      counts().catch((error: unknown) => {
-        logger?.warn({ err: error }, 'open orders are counted from the whole log');
-        return { position: 0, open: 0 };
-      }),
-    read,
     positions: async () =>
       Object.fromEntries(projector.status().map(({ name, position }) => [name, position])),
     status: async () => projector.status(),

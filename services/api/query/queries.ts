@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { formatPosition, rfc3339 } from '@recourse/contracts/http';
+import { formatPosition } from '@recourse/contracts/http';
 import type { ProjectionRows } from '@recourse/contracts/http-rows';
 import { NoSpaceError } from '@recourse/infra/errors';
 import type { Clock } from '@recourse/infra/ports/clock';
@@ -9,12 +9,11 @@ import { bytesFree, bytesNeeded, bytesOf } from '@recourse/infra/project/room';
 import { notFound, ProblemError } from '../problem.ts';
 import { projections } from '../projections/all.ts';
 import { type Asked, type AsOf, askedOf } from './asked.ts';
-import { formatPlace } from './cursor.ts';
 import { startFold } from './fold-run.ts';
 import { type FoldLimits, openFolds, usualFoldLimits, type Waiting } from './folds.ts';
-import { columnType } from './page.ts';
 import type { Source } from './protocol.ts';
 import { openReader } from './reader.ts';
+import { shownRows } from './shown.ts';
 
 /** A query that has been checked: of which moment it is, and how to answer it. */
 export type Prepared = {
@@ -89,20 +88,7 @@ export const openQueries = (options: QueriesOptions): Queries => {
 
   const read = async (projection: Projection, { wish }: Asked, source: Source, at: number | null) => {
     const found = await reader.ask(projection.name, { kind: 'page', source, wish });
-    const { name } = projection;
-    const { table, spec } = wish;
-    return {
-      projection: name,
-      version: found.version,
-      table,
-      asOf: {
-        position: formatPosition(found.position),
-        time: found.time === null ? null : rfc3339(found.time),
-      },
-      columns: Object.entries(spec.columns).map(([column, sql]) => ({ name: column, type: columnType(sql) })),
-      rows: [...found.rows],
-      nextCursor: found.next === null ? null : formatPlace({ projection: name, table, at, key: found.next }),
-    };
+    return shownRows(projection.name, wish, found, at);
   };
 
   return {
