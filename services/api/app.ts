@@ -1,4 +1,5 @@
 import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { asyncApiPath, serveAsyncApi } from './asyncapi.ts';
 import { backupRoute } from './backup/route.ts';
 import { type ApiDeps, type Context, limitsOf } from './deps.ts';
 import { docsPaths, serveDocs } from './docs-page.ts';
@@ -26,8 +27,10 @@ export const createApi = (deps: ApiDeps): Express => {
   feedMetrics(context);
   return appOf(context, routes, (app) => {
     addDocument(app, routes);
+    serveAsyncApi(app, context.topicPrefix);
     serveDocs(app);
-    for (const path of ['/openapi.json', ...docsPaths]) app.all(path, refuseMethod('GET, HEAD'));
+    for (const path of ['/openapi.json', asyncApiPath, ...docsPaths])
+      app.all(path, refuseMethod('GET, HEAD'));
   });
 };
 

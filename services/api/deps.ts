@@ -74,6 +74,8 @@ export type ApiDeps = {
   readonly limits: ApiLimits;
   /** The version of the saga on which new orders begin; the first where nothing is said. */
   readonly newOrders?: NewOrders;
+  /** What stands before the name of every topic; nothing where it is left out. */
+  readonly topicPrefix?: string;
   /** Why the service is not ready now, a reason each; empty when it is. */
   ready(): readonly string[];
   /** True once the process has begun to stop: no new work is taken. */

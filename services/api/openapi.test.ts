@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { problemCodes } from '@recourse/contracts/http';
 import { startTestApi, type TestApi } from '../../test/api-kit.ts';
+import { asyncApiPath } from './asyncapi.ts';
 import { docsHtml, docsPaths, docsScript, swaggerFolder } from './docs-page.ts';
 import { openApiPath } from './openapi.ts';
 
@@ -29,7 +30,8 @@ const operations = () =>
 describe('/openapi.json', () => {
   it('has every route of the router, and no other', () => {
     const served = api.api.router.stack.flatMap(({ route }) => {
-      if (route === undefined || ['/openapi.json', ...docsPaths].includes(route.path)) return [];
+      if (route === undefined || ['/openapi.json', asyncApiPath, ...docsPaths].includes(route.path))
+        return [];
       const methods = new Set(route.stack.map(({ method }) => method));
       return [...methods]
         .filter((method) => method === 'get' || method === 'post')
@@ -83,6 +85,13 @@ describe('/openapi.json', () => {
     ).components.schemas;
     expect(OrderRequest?.required).toEqual(['currency', 'country', 'paymentToken', 'lines']);
     expect(OrderRequest?.additionalProperties).toBe(false);
+  });
+});
+
+describe('/asyncapi.json', () => {
+  it('is the document of the messages that docs/ has', async () => {
+    const kept = await readFile(new URL('../../docs/asyncapi.json', import.meta.url), 'utf8');
+    expect((await api.get(asyncApiPath)).json).toEqual(JSON.parse(kept));
   });
 });
 
