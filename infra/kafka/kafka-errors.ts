@@ -1,0 +1,33 @@
+/** The code of Kafka's protocol behind what the client library rejected with (`MESSAGE_TOO_LARGE`), where there is one. */
+export const kafkaCode = (error: unknown): string | undefined => {
+  for (let it = error, depth = 0; it instanceof Error && depth < 5; it = it.cause, depth += 1) {
+    const { type } = it as { type?: unknown };
+    if (typeof type === 'string') return type;
+    if (it.name === 'KafkaJSSASLAuthenticationError') return 'SASL_AUTHENTICATION_FAILED';
+  }
+  return undefined;
+};
+
+/** What is to be done about what does not heal by itself. */
+const advice: Readonly<Record<string, string>> = {
+  MESSAGE_TOO_LARGE: 'raise max.message.bytes of the topic',
+  RECORD_LIST_TOO_LARGE: 'raise max.message.bytes of the topic',
+  UNKNOWN_TOPIC_OR_PARTITION: 'run `recourse topics`',
+  INVALID_TOPIC_EXCEPTION: 'check KAFKA_TOPIC_PREFIX',
+  TOPIC_AUTHORIZATION_FAILED:
+    'allow this user to describe and write the topic (docs/deploy.md lists the ACLs)',
+  CLUSTER_AUTHORIZATION_FAILED: 'allow this user idempotent writes (docs/deploy.md lists the ACLs)',
+  SASL_AUTHENTICATION_FAILED: 'check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD',
+};
+
+/** What the client library rejected with, in a line for people: what happened and, where it does not heal, what to do. */
+export const describeKafkaError = (error: unknown): string => {
+  const code = kafkaCode(error);
+  const message = error instanceof Error ? error.message : String(error);
+  const words = code === undefined ? message : `${message} (${code})`;
+  const what = code === undefined ? undefined : advice[code];
+  return what === undefined ? words : `${words}: ${what}`;
+};
+
+/** Whether only a person can heal it. */
+export const isForPeople = (error: unknown): boolean => (kafkaCode(error) ?? '') in advice;
