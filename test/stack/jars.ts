@@ -57,6 +57,8 @@ const copyDependencies = (mvn: string, into: string, say: (line: string) => void
       timeout: fetchMsMax,
       cwd: dirname(folder),
     });
+    const kill = () => child.kill();
+    process.once('exit', kill);
     const complaints: string[] = [];
     let files = 0;
     for (const stream of [child.stdout, child.stderr]) {
@@ -69,6 +71,7 @@ const copyDependencies = (mvn: string, into: string, say: (line: string) => void
     }
     child.once('error', failed);
     child.once('close', (code) => {
+      process.off('exit', kill);
       if (code === 0) done();
       else {
         const why = complaints.slice(0, 3).join('\n    ') || `mvn ended with ${code ?? 'a signal'}`;

@@ -34,7 +34,7 @@ describeOnOwnServers('npm run stack', () => {
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   const start = (...args: string[]) => {
-    const child = spawn(process.execPath, [program, '--json', '--env-file', envFile, ...args]);
+    const child = spawn(process.execPath, [program, '--json', '--environment', envFile, ...args]);
     started.push(child);
     let out = '';
     let err = '';
@@ -47,13 +47,15 @@ describeOnOwnServers('npm run stack', () => {
     return { child, err: () => err, ended: once(child, 'close'), out: () => out };
   };
 
-  const told = async ({ out }: ReturnType<typeof start>): Promise<Told> =>
+  const told = async ({ out, err }: ReturnType<typeof start>): Promise<Told> =>
     JSON.parse(
-      await until(
-        async () => out(),
-        (text) => text.endsWith('\n'),
-        50_000,
-      ),
+      (
+        await until(
+          async () => ({ out: out(), err: err() }),
+          (text) => text.out.endsWith('\n'),
+          50_000,
+        )
+      ).out,
     ) as Told;
 
   const nothingIsLeft = ({ kafka, postgres, folder: data }: Told) =>
@@ -76,7 +78,7 @@ describeOnOwnServers('npm run stack', () => {
     const second = start();
     expect((await second.ended)[0]).toBe(1);
     expect(second.err()).toMatch(/^A stack runs already, and .*\.env\.stack names it/);
-    const taken = start('--env-file', join(folder, 'other'), '--kafka-port', String(stack.kafka.port));
+    const taken = start('--environment', join(folder, 'other'), '--kafka-port', String(stack.kafka.port));
     expect((await taken.ended)[0]).toBe(1);
     expect(taken.err()).toContain(`--kafka-port ${stack.kafka.port} is in use`);
     expect(existsSync(envFile)).toBe(true);

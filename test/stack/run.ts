@@ -1,10 +1,10 @@
 import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { resolve } from 'node:path';
+import { resolve as absolute } from 'node:path';
 import { parseEnv } from 'node:util';
 import { StartError } from '@recourse/infra/errors';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { kafkaJars, kafkaVersion } from './jars.ts';
+import { jarsThere, kafkaJars, kafkaVersion } from './jars.ts';
 import { findPrograms } from './programs.ts';
 import { type Stack, startStack } from './stack.ts';
 
@@ -13,7 +13,7 @@ import { type Stack, startStack } from './stack.ts';
 type Options = {
   readonly kafkaPort?: number;
   readonly postgresPort?: number;
-  readonly envFile: string;
+  readonly environment: string;
   readonly prepare?: true;
   readonly json?: true;
 };
@@ -33,7 +33,8 @@ const main = async () => {
     )
     .option('--kafka-port <port>', 'where Kafka listens; any free port, if left out', portOf)
     .option('--postgres-port <port>', 'where PostgreSQL listens; any free port, if left out', portOf)
-    .option('--env-file <file>', 'where the environment to use is written while they run', '.env.stack')
+    // Not --env-file: Node reads that as its own, wherever it stands.
+    .option('--environment <file>', 'where the environment to use is written while they run', '.env.stack')
     .option('--prepare', "only look for what is needed and fetch Kafka's jars")
     .option('--json', 'say where they are as JSON')
     .exitOverride()
@@ -51,45 +52,52 @@ const main = async () => {
 
 const run = async (options: Options) => {
   if (options.prepare) {
-    const programs = await findPrograms(false);
+    const programs = await findPrograms(jarsThere());
     const jars = await kafkaJars(programs.mvn, complain);
     print(options.json ? JSON.stringify({ jars, ...programs }) : `All is there for Kafka ${kafkaVersion}.`);
     return;
   }
-  const envFile = resolve(options.envFile);
-  await refuseSecond(envFile, options.envFile);
-  let signalled: NodeJS.Signals | undefined;
-  let wake = () => {};
-  const end = new Promise<void>((over) => {
-    wake = over;
-  });
+  const envFile = absolute(options.environment);
+  await refuseSecond(envFile, options.environment);
+  const { promise: over, resolve: end } = Promise.withResolvers<string>();
+  let isStarting = true;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      signalled ??= signal;
-      wake();
+      // What has been started so far is ended by its guard.
+      if (isStarting) process.exit(1);
+      end(`${signal}: stopping.`);
     });
   }
-  let broken: Error | undefined;
-  const starting = startStack({
+  if (process.env.npm_lifecycle_event === 'stack') onOrphaned(() => process.kill(process.pid, 'SIGTERM'));
+  const stack = await startStack({
     ...(options.kafkaPort !== undefined && { kafkaPort: options.kafkaPort }),
     ...(options.postgresPort !== undefined && { postgresPort: options.postgresPort }),
     leftovers: [envFile],
     say: complain,
     onEnd: (error) => {
-      broken ??= error;
-      wake();
+      process.exitCode = 1;
+      end(error.message);
     },
   });
-  const stack = await starting;
-  if (signalled === undefined && broken === undefined) {
-    await writeEnvironment(stack, envFile);
-    tell(stack, options);
-  }
-  await end;
-  complain(broken === undefined ? `${signalled}: stopping.` : broken.message);
+  await writeEnvironment(stack, envFile);
+  isStarting = false;
+  tell(stack, options);
+  complain(await over);
   await rm(envFile, { force: true });
   await stack.stop();
-  if (broken !== undefined) process.exitCode = 1;
+};
+
+const lookForParentEveryMs = 500;
+
+/** npm passes signals on, but not when it is killed -9. */
+const onOrphaned = (then: () => void) => {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    then();
+  }, lookForParentEveryMs);
+  timer.unref();
 };
 
 /** One file names one stack: a second would take it away from the first. What a crash left behind is no obstacle. */
@@ -99,7 +107,7 @@ const refuseSecond = async (envFile: string, asGiven: string) => {
   if (host === undefined || !(await answers(host, Number(port)))) return;
   throw new StartError(
     'stack-running',
-    `A stack runs already, and ${asGiven} names it (Kafka on ${host}:${port}). Use that, stop it, or give this one another --env-file.`,
+    `A stack runs already, and ${asGiven} names it (Kafka on ${host}:${port}). Use that, stop it, or give this one another --environment.`,
   );
 };
 
@@ -119,7 +127,7 @@ const writeEnvironment = async ({ environment }: Stack, envFile: string) => {
   await rename(`${envFile}.new`, envFile);
 };
 
-const tell = (stack: Stack, { json, envFile }: Options) => {
+const tell = (stack: Stack, { json, environment: envFile }: Options) => {
   const { environment, folder, kafka, postgres } = stack;
   if (json) {
     const of = ({ port, logFile, version, pids }: Stack['kafka'] | Stack['postgres']) => {
