@@ -12,6 +12,7 @@ import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { EventMessage } from '@recourse/infra/ports/broker';
 import type { EventLog, RecordedEvent } from '@recourse/infra/ports/event-log';
 import { systemClock } from '@recourse/infra/system';
+import { gate, tampered } from '../test/participant-kit.ts';
 import { orchestrator } from './orchestrator.ts';
 import type { NewOrders } from './ramp.ts';
 
@@ -108,6 +109,34 @@ describe('the orchestrator', () => {
       }
     }
     expect(await saga()).toEqual(before);
+  });
+
+  it('trusts no memory of before its partitions were assigned anew, for another may have gone on', async () => {
+    const { group, commandId } = await startedSaga();
+    const [, paid] = await append('payment', started(commandId), processed(commandId));
+    await orchestrator({ log, times }).group.handle(paid!);
+    await group.onAssigned?.([0]);
+    for (const it of await append('inventory', answer('InventoryReserved', (await last()).commands[0]!.id)))
+      await group.handle(it);
+    expect((await saga()).map(({ data }) => data.state.value)).toEqual(['paying', 'reserving', 'shipping']);
+  });
+
+  it('remembers nothing of what it was still hearing then', async () => {
+    const held = gate();
+    const slow = orchestrator({ log: tampered(log, { after: () => held.pass() }), times }).group;
+    const [order] = await append('order', created);
+    const hearing = slow.handle(order!);
+    await held.reached;
+    await slow.onAssigned?.([]);
+    const commandId = (await last()).commands[0]!.id;
+    const [, paid] = await append('payment', started(commandId), processed(commandId));
+    await orchestrator({ log, times }).group.handle(paid!);
+    await slow.onAssigned?.([0]);
+    held.open();
+    await hearing;
+    for (const it of await append('inventory', answer('InventoryReserved', (await last()).commands[0]!.id)))
+      await slow.handle(it);
+    expect((await saga()).map(({ data }) => data.state.value)).toEqual(['paying', 'reserving', 'shipping']);
   });
 
   it('hears first what stands in the log when a timer asks, so a lost answer heals', async () => {

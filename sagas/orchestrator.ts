@@ -60,19 +60,17 @@ export type OrchestratorOptions = {
 export const orchestrator = (options: OrchestratorOptions) => {
   const { log, foreign = nobody, newOrders = newOrdersDefault, cachedMax = 20_000 } = options;
   const times: SagaTimes = { ...options.times, foreign };
-  const cache = new LRUCache<OrderId, Known>({
-    max: cachedMax,
-    maxSize: cachedLinesMax,
-    sizeCalculation: ({ facts }) => facts.lines.length,
-  });
+  let memory = emptyMemory(cachedMax);
 
   const handle = async (message: Message): Promise<void> => {
     if (message.kind !== 'event') return;
     const hearIt = message.type === migrationRequested ? hearMigration : hearMessage;
+    // What is still being heard when the partitions are assigned anew is remembered for nobody.
+    const cache = memory;
     if (hearIt === hearMessage && !hears(message.type)) return;
     for (let conflicts = 0; ; conflicts += 1) {
       try {
-        return await hearIt(message.key, inputOf(message));
+        return await hearIt(cache, message.key, inputOf(message));
       } catch (error) {
         cache.delete(message.key);
         if (!(error instanceof ConflictError) || conflicts >= conflictsMax) throw error;
@@ -80,7 +78,7 @@ export const orchestrator = (options: OrchestratorOptions) => {
     }
   };
 
-  const hearMessage = async (orderId: OrderId, input: SagaInput): Promise<void> => {
+  const hearMessage = async (cache: Memory, orderId: OrderId, input: SagaInput): Promise<void> => {
     let saga = cache.get(orderId) ?? (await load(log, orderId, input, newOrders));
     if (asks(input.type)) {
       const told = await hearWhatIsThere(orderId, saga);
@@ -109,7 +107,7 @@ export const orchestrator = (options: OrchestratorOptions) => {
    * it, so it is granted where the saga still stands at the revision that was asked about, or it comes to nothing; so
    * does one for a version that was taken out since.
    */
-  const hearMigration = async (orderId: OrderId, input: SagaInput): Promise<void> => {
+  const hearMigration = async (cache: Memory, orderId: OrderId, input: SagaInput): Promise<void> => {
     const { from, to } = input.data as EventData['SagaMigrationRequested'];
     for (const version of [from, to]) refuseNewer(version);
     if (!isKnownVersion(to)) return;
@@ -143,12 +141,23 @@ export const orchestrator = (options: OrchestratorOptions) => {
     group: 'orchestrator',
     topics: ['order.events', 'payment.events', 'inventory.events', 'shipping.events', 'saga.inputs'],
     handle,
+    // Others may have gone on with any order: ignoring is not fenced, so memory is valid within one assignment only.
+    onAssigned: async () => {
+      memory = emptyMemory(cachedMax);
+    },
   };
-  return {
-    group,
-    /** Forgets all: after a change of owner memory is not to be trusted. */ forget: () => cache.clear(),
-  };
+  return { group };
 };
+
+/** The sagas that were heard of last. */
+type Memory = LRUCache<OrderId, Known>;
+
+const emptyMemory = (cachedMax: number): Memory =>
+  new LRUCache({
+    max: cachedMax,
+    maxSize: cachedLinesMax,
+    sizeCalculation: ({ facts }) => facts.lines.length,
+  });
 
 const nobody: ReadonlySet<Participant> = new Set();
 

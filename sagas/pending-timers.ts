@@ -8,8 +8,9 @@ import { timerHeap } from './timer-heap.ts';
 export const pendingTimers = (clock: Clock, store: TimerStore) => {
   const byOrder = new Map<OrderId, Timer[]>();
   const heap = timerHeap<Timer>(({ state }) => state === 'set');
-  const fresh = new Set<Timer>();
-  const gone = new Set<TimerId>();
+  let fresh = new Set<Timer>();
+  let gone = new Set<TimerId>();
+  let saving: Promise<void> = Promise.resolve();
 
   /** Fired or cancelled: it is pending no more. */
   const drop = (timer: Timer): void => {
@@ -20,7 +21,24 @@ export const pendingTimers = (clock: Clock, store: TimerStore) => {
     const others = byOrder.get(timer.orderId)!.filter((other) => other !== timer);
     if (others.length === 0) byOrder.delete(timer.orderId);
     else byOrder.set(timer.orderId, others);
-    if (!fresh.delete(timer) && timer.stored) gone.add(timer.id);
+    fresh.delete(timer);
+    if (timer.stored) gone.add(timer.id);
+  };
+
+  /** What is added or dropped while the store writes is for the next time. */
+  const save = async (): Promise<void> => {
+    const [added, removed] = [fresh, gone];
+    fresh = new Set();
+    gone = new Set();
+    for (const timer of added) timer.stored = true;
+    try {
+      await store.write(removed, storedForms(added, clock));
+    } catch (error) {
+      // Whether it was written is not known, so what is dropped by now is to be removed in any case.
+      for (const timer of added) if (timer.state !== 'gone') fresh.add(timer);
+      for (const timerId of removed) gone.add(timerId);
+      throw error;
+    }
   };
 
   return {
@@ -51,10 +69,16 @@ export const pendingTimers = (clock: Clock, store: TimerStore) => {
       timer.state = 'due';
       return timer;
     },
-    /** Makes durable what has changed since the last time. Throws as the store does. */
-    save: (): void => {
-      store.write(gone, storedForms(fresh, clock));
-      for (const timer of fresh) timer.stored = true;
+    /** Makes durable what has changed until now. Rejects as the store does. */
+    save: (): Promise<void> => {
+      const saved = saving.then(save);
+      saving = saved.catch(() => {});
+      return saved;
+    },
+    /** They are somebody else's: none of them fires, and nothing more is made durable. */
+    giveUp: (): void => {
+      for (const timers of byOrder.values()) for (const timer of timers) timer.state = 'gone';
+      byOrder.clear();
       fresh.clear();
       gone.clear();
     },

@@ -14,12 +14,16 @@ export type PendingTimer = {
   readonly dueAt: number;
 };
 
-/** Keeps the timers that are set over restarts. */
+/** Keeps the timers that are set over restarts. A store elsewhere answers later, and rejects with `UnavailableError`. */
 export type TimerStore = {
-  /** Whether nothing was ever written: then the log alone knows which timers are set. */
+  /** Whether nothing was ever written, and no broker will tell again: then the log alone knows which timers are set. */
   isNew(): boolean;
-  load(): readonly PendingTimer[];
-  /** Makes durable which are no longer pending and which newly are, both or none. Throws `UnavailableError`. */
-  write(gone: Iterable<TimerId>, pending: Iterable<PendingTimer>): void;
-  close(): void;
+  /** Those of the orders in these partitions of their topic; all of them where none are named. */
+  load(partitions?: readonly number[]): readonly PendingTimer[] | Promise<readonly PendingTimer[]>;
+  /**
+   * Makes durable which are no longer pending and which newly are. Throws `UnavailableError`: then some of it may have
+   * been written, and the same again comes to the same.
+   */
+  write(gone: Iterable<TimerId>, pending: Iterable<PendingTimer>): void | Promise<void>;
+  close(): void | Promise<void>;
 };
