@@ -29,11 +29,14 @@ export const int4Array = (values: readonly number[]): Buffer => {
 };
 
 /** `bigint[]` of 1 or more safe integers. */
-export const int8Array = (values: readonly number[]): Buffer => {
-  const array = header(Buffer.allocUnsafe(headerBytes + values.length * 12), oids.int8, values.length, false);
+export const int8Array = (values: readonly (number | null)[]): Buffer => {
+  const nulls = values.reduce<number>((sum, value) => sum + (value === null ? 1 : 0), 0);
+  const bytes = headerBytes + values.length * 12 - nulls * 8;
+  const array = header(Buffer.allocUnsafe(bytes), oids.int8, values.length, nulls > 0);
   let at = headerBytes;
   for (const value of values) {
-    at = array.writeInt32BE(8, at);
+    at = array.writeInt32BE(value === null ? -1 : 8, at);
+    if (value === null) continue;
     at = array.writeInt32BE(Math.floor(value / 2 ** 32), at);
     at = array.writeUInt32BE(value >>> 0, at);
   }

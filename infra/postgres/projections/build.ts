@@ -5,9 +5,10 @@ import type { Lease } from '../../ports/leases.ts';
 import type { FoldingError } from '../../ports/read-models.ts';
 import { errorOf, foldRecords, textOf, type Unfolded } from '../../project/fold-records.ts';
 import type { Projection } from '../../project/projection.ts';
-import type { Postgres, Sql } from '../connect.ts';
-import { fencedBy, LeaseLostError } from '../leases.ts';
-import { batchRows } from './rows.ts';
+import type { Postgres } from '../connect.ts';
+import { LeaseLostError } from '../leases.ts';
+import type { BuildPlace } from './places.ts';
+import { batchRows, writeSql } from './rows.ts';
 import type { Place } from './slots.ts';
 import { type BuildId, tableName } from './tables.ts';
 
@@ -25,16 +26,6 @@ export type Build = {
    * transaction; nothing where it lacks records before that. Never rejects: see `state`. One at a time.
    */
   take(after: number, records: readonly RecordedEvent[]): Promise<void>;
-};
-
-/** How a build's place is kept: in the row of what serves, or in that of what is rebuilt. */
-export type BuildPlace = {
-  /** The place as it stands there, `undefined` where the row is another build's. */
-  find(query: Sql): Promise<Place | undefined>;
-  /** Moves it from where it was, and notes the state; false where it was not there. */
-  move(query: Sql, from: Place, to: Place, stopped: FoldingError | null): Promise<boolean>;
-  /** Notes why it waits. */
-  note(query: Sql, waiting: FoldingError): Promise<void>;
 };
 
 /** What a build is opened with. */
@@ -64,6 +55,7 @@ export const openBuild = ({ projection, id, lease, postgres, clock, ...options }
   );
   const all = Object.values(tables);
   const { placed } = options;
+  const commitSql = commitSqlOf(projection, id, placed);
   let place = options.place;
   let state: ReturnType<Build['state']> = 'running';
   let error: FoldingError | null = null;
@@ -98,12 +90,12 @@ export const openBuild = ({ projection, id, lease, postgres, clock, ...options }
     }
   };
 
+  /** One statement, and so one transaction: rows and place, under the lease. */
   const commit = async (to: Place, stopped: FoldingError | null) => {
-    await postgres.transaction(async (query) => {
-      await fencedBy(query, lease);
-      if (!(await placed.move(query, place, to, stopped))) throw moved;
-      for (const rows of all) await rows.write(query);
-    });
+    const values = [...placed.values(lease, place, to, stopped), ...all.flatMap((rows) => rows.changes())];
+    const [done] = await postgres.query<{ fenced: number; moved: number }>(commitSql, values);
+    if (done?.fenced !== 1) throw new LeaseLostError([lease.name]);
+    if (done.moved !== 1) throw moved;
     for (const rows of all) rows.keep();
     place = to;
   };
@@ -169,6 +161,19 @@ export const openBuild = ({ projection, id, lease, postgres, clock, ...options }
       }
     },
   };
+};
+
+/** Moves the place, and writes rows of every table where it was moved. */
+const commitSqlOf = ({ name, tables }: Projection, id: BuildId, { moveSql, values }: BuildPlace): string => {
+  const nowhere: Place = { position: 0, record: '' };
+  let first = values({ name: '', epoch: 0 }, nowhere, nowhere, null).length + 1;
+  const writes = Object.entries(tables).map(([table, spec], n) => {
+    const sql = writeSql(tableName(name, id, table), spec, first, 'exists (select from moved)');
+    first += Object.keys(spec.columns).length;
+    return `w${n} as (${sql})`;
+  });
+  return `${[moveSql, ...writes].join(', ')}
+    select (select count(*) from fence) as fenced, (select count(*) from moved) as moved`;
 };
 
 const placeOf = (records: readonly RecordedEvent[]): Place | undefined => {

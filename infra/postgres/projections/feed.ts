@@ -16,11 +16,11 @@ export type Feed = {
 };
 
 /** The most records in one batch: one transaction for each build. */
-export const batchRecordsMax = 1_000;
+export const batchRecordsMax = 2_000;
 /** Further behind the first of them than this a build is not waited for, and reads for itself. */
 const behindMax = 10 * batchRecordsMax;
 /** After a batch that was not full more is let come first: fewer, larger batches write each row less often. */
-const lingerMs = 100;
+const lingerMs = 150;
 const lookAgainMs = 1_000;
 
 /**
@@ -50,6 +50,18 @@ export const openFeed = (options: {
     return taken;
   };
 
+  /** Each folds in a turn of its own: in between others of this process get theirs. */
+  const takeAll = async (some: readonly Build[], after: number, records: readonly RecordedEvent[]) => {
+    const taken: Promise<void>[] = [];
+    for (const build of some) {
+      // It may have been removed meanwhile.
+      if (!builds.has(build)) continue;
+      taken.push(take(build, after, records));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(taken);
+  };
+
   const idle = () =>
     [...builds].filter(([build, busy]) => busy === undefined && build.goes()).map(([it]) => it);
   const positionOf = (build: Build) => build.place().position;
@@ -58,7 +70,7 @@ export const openFeed = (options: {
     const after = reached;
     reached = records.at(-1)!.position;
     const near = idle().filter((build) => positionOf(build) >= after);
-    await Promise.all(near.map((build) => take(build, after, records)));
+    await takeAll(near, after, records);
     if (near.length < builds.size) woken.resolve();
     if (records.length < batchRecordsMax) await sleep(clock, lingerMs, closing.signal);
   };
@@ -70,7 +82,11 @@ export const openFeed = (options: {
     const records = await log.readAll(after, batchRecordsMax);
     const last = records.at(-1)?.position;
     if (last === undefined) return false;
-    await Promise.all(some.filter((it) => positionOf(it) < last).map((it) => take(it, after, records)));
+    await takeAll(
+      some.filter((it) => positionOf(it) < last),
+      after,
+      records,
+    );
     return true;
   };
 

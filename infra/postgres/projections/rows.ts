@@ -1,5 +1,6 @@
 import type { Rows, TableSpec, Value } from '../../project/projection.ts';
 import type { Sql } from '../connect.ts';
+import { int8Array, textArray } from '../log/arrays.ts';
 import { columnSql, quoted } from './tables.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -15,30 +16,55 @@ export type BatchRows = Rows<Row> & {
   load(query: Sql): Promise<void>;
   /** Drops what was put. */
   drop(): void;
-  /** Writes what was put, in one statement. */
-  write(query: Sql): Promise<void>;
+  /** What was put and is not so in the table yet, an array for each column; also where it is nothing. */
+  changes(): readonly unknown[];
   /** What was put is in the table: it may be looked up from now on. */
   keep(): void;
   /** Drops all that is known. */
   forget(): void;
 };
 
-/** The texts of the statements on a table of one build. */
-const statementsOf = (table: string, { columns, key }: TableSpec) => {
-  const names = Object.keys(columns);
-  const types = names.map((column) => columnSql(columns[column]!));
-  const list = names.map(quoted).join(', ');
-  const arrays = (of: readonly string[]) => of.map((type, n) => `$${n + 1}::${type}[]`).join(', ');
-  const keyTypes = key.map((column) => columnSql(columns[column]!));
+const arrays = (types: readonly string[], first: number) =>
+  types.map((type, n) => `$${first + n}::${type}[]`).join(', ');
+
+const typesOf = (columns: TableSpec['columns'], names: readonly string[]) =>
+  names.map((name) => columnSql(columns[name]!));
+
+/** Reads the rows of keys. */
+const loadSql = (table: string, { columns, key }: TableSpec): string => {
+  const shown = Object.keys(columns).map((column) => `it.${quoted(column)}`);
   const byKey = key.map((column, n) => `it.${quoted(column)} = wanted.k${n}`).join(' and ');
+  return `select ${shown.join(', ')}
+    from unnest(${arrays(typesOf(columns, key), 1)}) as wanted (${key.map((_, n) => `k${n}`).join(', ')})
+    join ${table} as it on ${byKey}`;
+};
+
+/**
+ * Writes rows, each in place of the one of its key, as a part of a statement: its values begin with the one of that
+ * number, and nothing is written where `condition` does not hold.
+ */
+export const writeSql = (
+  table: string,
+  { columns, key }: TableSpec,
+  first: number,
+  condition: string,
+): string => {
+  const names = Object.keys(columns);
   const others = names.filter((column) => !key.includes(column));
   const sets = others.map((column) => `${quoted(column)} = excluded.${quoted(column)}`).join(', ');
-  return {
-    load: `select ${names.map((column) => `it.${quoted(column)}`).join(', ')}
-      from unnest(${arrays(keyTypes)}) as wanted (${key.map((_, n) => `k${n}`).join(', ')}) join ${table} as it on ${byKey}`,
-    write: `insert into ${table} (${list}) select * from unnest(${arrays(types)})
-      on conflict (${key.map(quoted).join(', ')}) do ${sets === '' ? 'nothing' : `update set ${sets}`}`,
-  };
+  return `insert into ${table} (${names.map(quoted).join(', ')})
+    select * from unnest(${arrays(typesOf(columns, names), first)}) where ${condition}
+    on conflict (${key.map(quoted).join(', ')}) do ${sets === '' ? 'nothing' : `update set ${sets}`}`;
+};
+
+type ColumnType = ReturnType<typeof columnSql>;
+
+/** What a column of some rows is written from. */
+const arrayOf = (type: ColumnType, values: readonly unknown[]): unknown => {
+  if (values.length === 0) return '{}';
+  return type === 'text'
+    ? textArray(values as readonly (string | null)[])
+    : int8Array(values as readonly (number | null)[]);
 };
 
 /**
@@ -47,8 +73,10 @@ const statementsOf = (table: string, { columns, key }: TableSpec) => {
  * nothing stays known, too. There must be no other writer.
  */
 export const batchRows = (table: string, spec: TableSpec): BatchRows => {
-  const sql = statementsOf(table, spec);
+  const load = loadSql(table, spec);
   const columns = Object.keys(spec.columns);
+  const types = typesOf(spec.columns, columns);
+  const keyTypes = typesOf(spec.columns, spec.key);
   const json = new Set(columns.filter((column) => spec.columns[column]!.startsWith('json')));
   const single = spec.key.length === 1 ? spec.key[0]! : undefined;
   let young = new Map<Value, Row | null>();
@@ -90,8 +118,13 @@ export const batchRows = (table: string, spec: TableSpec): BatchRows => {
       if (missing.size === 0) return;
       const keys = [...missing.values()];
       const found = await query<Record<string, unknown>>(
-        sql.load,
-        spec.key.map((_, n) => keys.map((key) => key[n])),
+        load,
+        keyTypes.map((type, n) =>
+          arrayOf(
+            type,
+            keys.map((key) => key[n]),
+          ),
+        ),
       );
       for (const id of missing.keys()) young.set(id, null);
       for (const row of found) {
@@ -104,17 +137,12 @@ export const batchRows = (table: string, spec: TableSpec): BatchRows => {
       puts = new Map();
       missing.clear();
     },
-    write: async (query) => {
+    changes: () => {
       const changed = [...puts].filter(([id, row]) => !isSame(columns, row, known(id))).map(([, row]) => row);
-      if (changed.length === 0) return;
-      await query(
-        sql.write,
-        columns.map((column) =>
-          json.has(column)
-            ? changed.map((row) => JSON.stringify(row[column]))
-            : changed.map((row) => row[column]),
-        ),
-      );
+      return columns.map((column, n) => {
+        const values = changed.map((row) => row[column]);
+        return arrayOf(types[n]!, json.has(column) ? values.map((value) => JSON.stringify(value)) : values);
+      });
     },
     keep: () => {
       for (const [id, row] of puts) young.set(id, row);
