@@ -40,7 +40,7 @@ const slowSendMs = 5_000;
 const closeMsMax = 3_000;
 
 type Lane = {
-  readonly client: Kafka;
+  readonly client: Pick<Kafka, 'producer'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Aborted when the publisher is closed. */
