@@ -13,7 +13,7 @@ import { keyedLanes } from './lanes.ts';
 import { type ParkedKey, parkedKeys } from './parked-keys.ts';
 
 /** What happened to a message in a group, for counters. */
-export type Handling = 'handled' | 'failed' | 'waiting' | 'dead' | 'unavailable';
+export type Handling = 'handled' | 'failed' | 'waiting' | 'dead' | 'unavailable' | 'poison';
 
 /** What a group's worker is made with; limits are the broker's. */
 export type WorkerOptions = {
@@ -197,7 +197,7 @@ const isPast = ({ rows }: ParkedKey<Place>, position: number, index: number): bo
 export type GroupWorker = ReturnType<typeof groupWorker>;
 
 /** Counts handlers that run. */
-const runCount = () => {
+export const runCount = () => {
   let running = 0;
   let onIdle: (() => void) | undefined;
   return {

@@ -1,0 +1,243 @@
+import type { Logger } from 'pino';
+import type { ConsumerGroup } from '../ports/broker.ts';
+import { type Clock, sleep } from '../ports/clock.ts';
+import { type Assignment, type AssignmentOptions, openAssignment } from './assignment.ts';
+import { batchTaker } from './batches.ts';
+import type { KafkaSettings } from './client.ts';
+import { type Member, openMember, type Partitions } from './member.ts';
+import type { PoisonKeeper } from './poison.ts';
+import { keyTurns } from './turns.ts';
+
+/** What a group is joined with. */
+export type GroupOptions = Pick<
+  AssignmentOptions,
+  | 'quickRetries'
+  | 'retryDelaysMs'
+  | 'inHandMax'
+  | 'parkedMax'
+  | 'checkpointEveryMs'
+  | 'observe'
+  | 'deliveries'
+  | 'offsets'
+> & {
+  readonly consumer: ConsumerGroup;
+  readonly kafka: KafkaSettings;
+  readonly prefix: string;
+  readonly poison: PoisonKeeper;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly shutdownMsMax: number;
+  /** Nothing can go on here: the group is being left. Called once. */
+  readonly onFatal: (error: Error) => void;
+};
+
+/** A consumer group can go on in this process no more, for a reason that is not in its messages. */
+export class GroupStoppedError extends Error {
+  override readonly name = 'GroupStoppedError';
+  readonly code = 'group-stopped';
+}
+
+/** A member that died is made anew so soon; for reasons that no waiting heals, not more often than so in a row. */
+const renewMs = 1_000;
+const crashesMax = 3;
+const steadyMs = 60_000;
+/** With messages to take and none taken for so long, the library is stuck. */
+const stuckMs = 45_000;
+const watchEveryMs = 15_000;
+/** A group that is shared out anew for longer than that is not ready. */
+const joiningMsMax = 15_000;
+/** What of the time for closing is kept for the checkpoint and for leaving. */
+const leaveMsMax = 3_000;
+
+/** Joins a group, and stays in it: through rebalances, and by a new member where the library's has died. */
+export const joinGroup = (options: GroupOptions) => {
+  const { consumer, clock, logger, offsets } = options;
+  const { group, topics } = consumer;
+  const turns = keyTurns((message) => consumer.handle(message));
+  const letGo = Promise.withResolvers<void>();
+  let member: Member | undefined;
+  let current: Assignment | undefined;
+  let leaving: Promise<void> | undefined;
+  let failure: Error | undefined;
+  let movedAt = clock.monotonic();
+  let joiningSince: number | undefined = movedAt;
+  let everReady = false;
+
+  const fatal = (error: Error): void => {
+    if (failure !== undefined) return;
+    failure = error;
+    options.onFatal(error);
+    void leave();
+  };
+
+  const onJoined = (memberId: string, partitions: Partitions): void => {
+    current?.end();
+    const from = member!;
+    movedAt = clock.monotonic();
+    const assignment = openAssignment({
+      ...options,
+      partitions,
+      turns,
+      owner: memberId,
+      isOurs: from.isOurs,
+      commit: from.commit,
+      onFatal: fatal,
+    });
+    current = assignment;
+    if (leaving !== undefined) assignment.worker.stop();
+    const numbers = new Set([...partitions.values()].flat());
+    void assignment.ready.then(() => {
+      if (assignment.isOver()) return;
+      joiningSince = undefined;
+      everReady = true;
+      logger.info({ group, partitions: numbers.size }, 'group has its partitions');
+    });
+  };
+
+  const onRebalancing = (): void => {
+    const done = current?.doneAndDurable() ?? [];
+    current?.end();
+    current = undefined;
+    joiningSince ??= clock.monotonic();
+    // It is sent before the request to join again: so what is done comes not again. Where it fails, it does.
+    if (done.length > 0) void member?.commit(done).catch(() => {});
+  };
+
+  const takeBatch = batchTaker({
+    ...options,
+    group,
+    current: () => current,
+    letGo: letGo.promise,
+    seek: (topic, partition, offset) => member?.seek(topic, partition, offset),
+    onTaken: () => {
+      movedAt = clock.monotonic();
+    },
+    onPoison: () => options.observe(group, 'poison'),
+    onFatal: fatal,
+  });
+
+  const live = async (): Promise<void> => {
+    for (let crashes = 0; leaving === undefined; ) {
+      const begun = clock.monotonic();
+      const crashed = Promise.withResolvers<Error>();
+      member = openMember({
+        ...options,
+        group,
+        topics,
+        onJoined,
+        onRebalancing,
+        onCrashed: crashed.resolve,
+        onEmpty: (topic, partition, lastOffset) => {
+          const track = current?.worker.tracks.of({ topic, partition });
+          if (track?.begun) track.next = Math.max(track.next, lastOffset + 1);
+        },
+        onBatch: takeBatch,
+      });
+      const error = await Promise.race([crashed.promise, letGo.promise]);
+      if (error === undefined || leaving !== undefined) return;
+      onRebalancing();
+      void member.leave(leaveMsMax);
+      crashes = isPassing(error) || clock.monotonic() - begun > steadyMs ? 0 : crashes + 1;
+      if (crashes > crashesMax || isRefusal(error)) {
+        return fatal(
+          new GroupStoppedError(`Kafka: ${group} cannot go on: ${error.message}`, { cause: error }),
+        );
+      }
+      logger.error({ group, err: error }, 'the consumer of a group died; making another');
+      await sleep(clock, renewMs);
+    }
+  };
+
+  /** Resolves when the group has been left: what runs has ended, or its time is over, and is checkpointed. */
+  const leave = (): Promise<void> => {
+    leaving ??= (async () => {
+      stopWatching();
+      const end = clock.monotonic() + options.shutdownMsMax;
+      const left = () => Math.max(1, end - clock.monotonic());
+      const reserve = Math.min(leaveMsMax, options.shutdownMsMax / 2);
+      current?.worker.stop();
+      await current?.worker.idle(Math.max(1, left() - reserve));
+      const bound = new AbortController();
+      await Promise.race([current?.checkpoint(), sleep(clock, left() - reserve / 2, bound.signal)]);
+      bound.abort();
+      letGo.resolve();
+      await member?.leave(left());
+      current?.end();
+      current = undefined;
+    })();
+    return leaving;
+  };
+
+  const stopWatching = watch();
+  void live();
+
+  return {
+    group,
+    topics,
+    leave,
+    hearDecisions: async (): Promise<void> => current?.hearDecisions(),
+    hasDead: (): boolean => (current?.worker.counts.dead ?? 0) > 0,
+    problem: (): string | undefined => {
+      if (failure !== undefined) return `${group}: ${failure.message}`;
+      if (leaving !== undefined) return `${group}: it is being left`;
+      if (!everReady) return `${group}: it has not joined its group yet`;
+      const joining = joiningSince !== undefined && clock.monotonic() - joiningSince > joiningMsMax;
+      return joining ? `${group}: it has been without partitions for too long` : undefined;
+    },
+  };
+
+  function watch(): () => void {
+    const check = async (): Promise<void> => {
+      if (clock.monotonic() - movedAt < stuckMs) return;
+      const worker = current?.worker;
+      const waits = current?.isReady() === false || worker?.holdsBecause() !== undefined;
+      if (waits || (worker !== undefined && worker.tracks.size() > 0)) return;
+      const standings = await offsets.standing(group, topics);
+      const behind = standings.find(({ topic, partition, high, low, committed }) => {
+        const track = worker?.tracks.of({ topic, partition });
+        if (worker !== undefined && track === undefined) return false;
+        // Others may publish there in transactions, whose markers are never taken.
+        return !topic.endsWith('.replies') && high > (track?.next ?? committed ?? low);
+      });
+      if (behind !== undefined && clock.monotonic() - movedAt >= stuckMs)
+        fatal(
+          new GroupStoppedError(
+            `Kafka: ${group} has taken nothing for ${stuckMs / 1_000} s, with messages in ${behind.topic}`,
+          ),
+        );
+    };
+    let cancel = () => {};
+    const again = () => {
+      cancel = clock.after(watchEveryMs, () => {
+        check()
+          .catch((error: unknown) => logger.debug({ group, err: error }, 'the watch cannot ask Kafka'))
+          .finally(() => leaving === undefined && again());
+      });
+    };
+    again();
+    return () => cancel();
+  }
+};
+
+/** A group that was joined. */
+export type JoinedGroup = ReturnType<typeof joinGroup>;
+
+/** Names of the library's errors that say who we are, or what we may do, is wrong. */
+const refusals =
+  /SASL|AUTHENTICATION|AUTHORIZATION|UNSUPPORTED_VERSION|INCONSISTENT_GROUP_PROTOCOL|INVALID_SESSION_TIMEOUT/i;
+
+const causesOf = (error: unknown): Error[] =>
+  error instanceof Error ? [error, ...causesOf(error.cause)] : [];
+
+const isRefusal = (error: Error): boolean =>
+  causesOf(error).some(
+    ({ name, ...rest }) => refusals.test(name) || refusals.test(String((rest as { type?: string }).type)),
+  );
+
+/** Whether it is of the kind that waiting heals: brokers that are away, or that change their parts. */
+const isPassing = (error: Error): boolean =>
+  causesOf(error).some(
+    ({ name, ...rest }) =>
+      /Connection|NumberOfRetriesExceeded|Timeout|BrokerNotFound|NoBroker/.test(name) ||
+      (rest as { retriable?: boolean }).retriable === true,
+  );

@@ -1,0 +1,85 @@
+import type { Topic } from '@recourse/contracts/registry';
+import type { Logger } from 'pino';
+import { UnavailableError } from '../errors.ts';
+import { type KafkaSettings, kafkaClient } from './client.ts';
+
+/** How a group stands in one partition. */
+export type Standing = {
+  readonly topic: Topic;
+  readonly partition: number;
+  /** The offset that it goes on with; undefined before its first commit. */
+  readonly committed: number | undefined;
+  /** The first message that is still there, and the offset after the last one. */
+  readonly low: number;
+  readonly high: number;
+};
+
+/** Asks Kafka where things stand. Connects when it is first asked; everything rejects with `UnavailableError`. */
+export const offsetReader = (settings: KafkaSettings, prefix: string, logger: Logger) => {
+  const kafka = kafkaClient(settings, logger);
+  let connecting: Promise<ReturnType<typeof kafka.admin>> | undefined;
+
+  const connect = async () => {
+    const admin = kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 } });
+    await admin.connect();
+    return admin;
+  };
+  const asked = async <T>(ask: (admin: ReturnType<typeof kafka.admin>) => Promise<T>): Promise<T> => {
+    try {
+      connecting ??= connect();
+      return await ask(await connecting);
+    } catch (error) {
+      const broken = connecting;
+      connecting = undefined;
+      void broken?.then((admin) => admin.disconnect()).catch(() => {});
+      throw new UnavailableError(`Kafka: ${(error as Error).message}`, { cause: error });
+    }
+  };
+
+  return {
+    /** How many partitions topics have. */
+    partitions: (topics: readonly Topic[]): Promise<ReadonlyMap<Topic, number>> =>
+      asked(async (admin) => {
+        const { topics: found } = await admin.fetchTopicMetadata({ topics: topics.map((it) => prefix + it) });
+        return new Map(
+          found.map(({ name, partitions }) => [name.slice(prefix.length) as Topic, partitions.length]),
+        );
+      }),
+
+    /** Where a group stands in every partition of its topics. */
+    standing: (group: string, topics: readonly Topic[]): Promise<readonly Standing[]> =>
+      asked(async (admin) => {
+        const names = topics.map((topic) => prefix + topic);
+        const [committed, ...ends] = await Promise.all([
+          admin.fetchOffsets({ groupId: prefix + group, topics: names }),
+          ...names.map((name) => admin.fetchTopicOffsets(name)),
+        ]);
+        const committedOf = new Map(
+          committed.flatMap(({ topic, partitions }) =>
+            partitions.map(({ partition, offset }) => [`${topic}/${partition}`, Number(offset)] as const),
+          ),
+        );
+        return topics.flatMap((topic, index) =>
+          ends[index]!.map(({ partition, low, high }) => {
+            const offset = committedOf.get(`${names[index]}/${partition}`) ?? -1;
+            return {
+              topic,
+              partition,
+              committed: offset < 0 ? undefined : offset,
+              low: Number(low),
+              high: Number(high),
+            };
+          }),
+        );
+      }),
+
+    close: async (): Promise<void> => {
+      const last = connecting;
+      connecting = undefined;
+      await last?.then((admin) => admin.disconnect()).catch(() => {});
+    },
+  };
+};
+
+/** Where things stand in Kafka. */
+export type OffsetReader = ReturnType<typeof offsetReader>;
