@@ -27,7 +27,7 @@ export type Metrics = {
   observeEnded(outcome: 'completed' | 'cancelled', ms: number): void;
   /** What became of a message in a consumer group. */
   countMessage(group: string, handling: string): void;
-  /** Where the other figures come from; those of which nothing is said are not shown. */
+  /** Where other figures come from, besides those that were named before; one without a source is not shown. */
   readFrom(sources: Partial<MetricSources>): void;
   /** All figures in Prometheus's text format. A source that fails is left out. */
   text(): Promise<string>;
@@ -121,7 +121,7 @@ export const createMetrics = (): Metrics => {
     observeEnded: (outcome, ms) => ended[outcome].observe(ms / 1_000),
     countMessage: (group, handling) => messages.inc({ group, handling }),
     readFrom: (from) => {
-      sources = from;
+      sources = { ...sources, ...from };
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -5,6 +5,7 @@ import { foregroundClock, systemClock } from '@recourse/infra/system';
 import { Command } from 'commander';
 import { type Config, type Environment, type Flags, flagOf, readConfig, settingNames } from '../config.ts';
 import { demoCatalogue } from '../demo-catalogue.ts';
+import { isDistributed } from '../distributed/needs.ts';
 import type { EmbeddedOverrides } from '../embedded.ts';
 import { settings } from '../settings.ts';
 import { colours, complain, print } from '../terminal.ts';
@@ -45,6 +46,10 @@ export const start = async (config: Config, overrides: EmbeddedOverrides = {}): 
     complain(`Recourse cannot go on: ${error.message}`);
     leave(close, config.shutdownMsMax, 1);
   };
+  if (isDistributed(config))
+    return startRoles(config, onFatal, (started) => {
+      close = started;
+    });
   const { startEmbedded } = await import('../embedded.ts');
   const running = await startEmbedded(config, { ...overrides, onFatal }).catch((error: unknown) => {
     throw explained(error, config);
@@ -56,6 +61,28 @@ export const start = async (config: Config, overrides: EmbeddedOverrides = {}): 
   print(`Docs:  ${running.url}/docs`);
   print('Try:');
   print(curlToTry(running.url, config.demoStock));
+};
+
+/** Starts this process's roles of a distributed installation. A signal while it waits for what is not there ends it. */
+const startRoles = async (
+  config: Config,
+  onFatal: (error: Error) => void,
+  started: (close: () => Promise<void>) => void,
+): Promise<void> => {
+  const { startDistributed } = await import('../distributed/distributed.ts');
+  const giveUp = new AbortController();
+  let close = async () => giveUp.abort();
+  closeOnSignal(() => close(), config.shutdownMsMax);
+  const running = await startDistributed(config, { onFatal, signal: giveUp.signal }).catch(
+    (error: unknown) => {
+      throw explained(error, config);
+    },
+  );
+  close = running.close;
+  started(close);
+  print(`${colours.bold('Recourse')} listens on ${colours.cyan(running.url)}`);
+  print(`Roles: ${[...config.roles].join(', ')}`);
+  if (config.roles.has('api')) print(`Docs:  ${running.url}/docs`);
 };
 
 const curlToTry = (url: string, demoStock: boolean) => {

@@ -1,0 +1,162 @@
+import type { ApiDeps } from '@recourse/api/deps';
+import { createProcessApp } from '@recourse/api/process-app';
+import { projections } from '@recourse/api/projections/all';
+import { openKafkaBroker } from '@recourse/infra/kafka/broker';
+import type { Clock } from '@recourse/infra/ports/clock';
+import type { EventLog } from '@recourse/infra/ports/event-log';
+import { openStoredProjections } from '@recourse/infra/postgres/projections/stored';
+import { systemClock } from '@recourse/infra/system';
+import { createLogger } from '@recourse/infra/telemetry/logger';
+import { createMetrics } from '@recourse/infra/telemetry/metrics';
+import type { PaymentGateway } from '@recourse/payment/gateway';
+import type { Carrier } from '@recourse/shipping/carrier';
+import type { Config } from '../config.ts';
+import { listen, urlOf } from '../listen.ts';
+import { checkMachines } from '../machines/check.ts';
+import { type Closing, closeAll } from '../parts.ts';
+import { openApiRole } from './api-role.ts';
+import { type Ground, openGround } from './ground.ts';
+import { openGroups, openParticipants } from './groups.ts';
+import { postgresCharts } from './kept-charts.ts';
+import { openInLog } from './open-sagas.ts';
+import { openProjectorRole, openRelayRole } from './shared-work.ts';
+
+/** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
+export type DistributedOverrides = {
+  readonly clock?: Clock;
+  wrapLog?(log: EventLog): EventLog;
+  wrapGateway?(gateway: PaymentGateway): PaymentGateway;
+  wrapCarrier?(carrier: Carrier): Carrier;
+  /** Called once, with what this process cannot go on with. Who started it should close it, and leave. */
+  onFatal?(error: Error): void;
+  /** Gives up waiting for what is not there yet. */
+  readonly signal?: AbortSignal;
+};
+
+/** What every process says of itself over HTTP. */
+export type ProcessState = Pick<ApiDeps, 'ready' | 'stopping' | 'metrics' | 'logger'>;
+
+/** A process of a distributed installation that runs. */
+export type DistributedProcess = {
+  readonly url: string;
+  readonly port: number;
+  /** The log, for tests and tools in the same process. */
+  readonly log: EventLog;
+  /** Takes no new work, ends what is in hand, leaves its groups, gives its leases back, closes everything. */
+  close(): Promise<void>;
+};
+
+/**
+ * The distributed composition: of the same services, those that the roles name, over Kafka, PostgreSQL and, where it is
+ * set, EventStoreDB. Rejects with `StartError` where it cannot start; whatever was open is closed again.
+ */
+export const startDistributed = async (
+  config: Config,
+  overrides: DistributedOverrides = {},
+): Promise<DistributedProcess> => {
+  const closing: Closing = [];
+  try {
+    return await compose(config, overrides, closing);
+  } catch (error) {
+    await closeAll(closing);
+    throw error;
+  }
+};
+
+const compose = async (
+  config: Config,
+  overrides: DistributedOverrides,
+  closing: Closing,
+): Promise<DistributedProcess> => {
+  const { clock = systemClock } = overrides;
+  const { roles } = config;
+  const logger = createLogger({ level: config.logLevel, pretty: config.logFormat });
+  const metrics = createMetrics();
+  closing.push(metrics.close);
+  let fatal: Error | undefined;
+  let stopping = false;
+  const onFatal = (error: Error) => {
+    if (fatal !== undefined) return;
+    fatal = error;
+    logger.fatal({ err: error }, 'this process cannot go on');
+    overrides.onFatal?.(error);
+  };
+
+  const http = await listen(config, clock);
+  closing.push(http.close);
+  const signal = overrides.signal ?? new AbortController().signal;
+  const opened = await openGround({ config, clock, logger, metrics, closing, signal, onFatal });
+  const ground = { ...opened, log: overrides.wrapLog?.(opened.log) ?? opened.log };
+  const { reach, postgres } = ground;
+
+  const broker = await openKafkaBroker({
+    kafka: reach.kafka,
+    prefix: config.kafkaTopicPrefix,
+    postgres,
+    clock,
+    logger,
+    retryDelaysMs: config.retryDelaysMs,
+    shutdownMsMax: Math.floor(config.shutdownMsMax / 2),
+    observe: metrics.countMessage,
+    onFatal,
+  });
+  closing.push(() => broker.close());
+  if (roles.has('orchestrator')) await checkMachinesOf(ground);
+  const participants = openParticipants(ground, overrides, closing);
+  const groups = await openGroups(ground, participants, closing);
+  const relay = roles.has('relay') ? openRelayRole(ground, closing, onFatal) : undefined;
+  const projector = roles.has('projector') ? openProjectorRole(ground, closing) : undefined;
+
+  const problems = () => [
+    ...(fatal === undefined ? [] : [fatal.message]),
+    ...ground.problems(),
+    ...broker.problems(),
+    ...(relay?.problems() ?? []),
+    ...(projector?.problems() ?? []),
+  ];
+  const process: ProcessState = { ready: problems, stopping: () => stopping, metrics, logger };
+  const opening = { broker, participants, process, closing };
+  const api = roles.has('api') ? await openApiRole(ground, opening) : undefined;
+  metrics.readFrom({
+    ...(relay && { relayLag: relay.lag }),
+    held: () => ({
+      ...(relay && { relay: relay.held().length }),
+      ...(projector && { projection: projector.status().length }),
+    }),
+  });
+  for (const group of groups) broker.consume(group);
+  http.answerBy(api?.api ?? createProcessApp(process));
+
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    stopping = true;
+    // Who waits is answered before the connections are closed; the groups begin nothing more meanwhile.
+    await api?.live.close();
+    await Promise.all([http.close(), broker.close()]);
+    await closeAll(closing);
+  };
+  return {
+    url: urlOf(config.host, http.port),
+    port: http.port,
+    log: ground.log,
+    close: () => {
+      closed ??= close();
+      return closed;
+    },
+  };
+};
+
+/** Refuses the start where open sagas are on a machine that is another one now. */
+const checkMachinesOf = async ({ postgres, log, clock, logger }: Ground): Promise<void> => {
+  const stored = openStoredProjections({ postgres, projections, log, clock });
+  try {
+    await checkMachines({
+      charts: postgresCharts(postgres),
+      open: () => openInLog(log, stored),
+      log,
+      logger,
+    });
+  } finally {
+    await stored.close();
+  }
+};

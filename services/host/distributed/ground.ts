@@ -1,0 +1,109 @@
+import { StartError, UnavailableError } from '@recourse/infra/errors';
+import { prepareTopics } from '@recourse/infra/kafka/topics';
+import type { Clock } from '@recourse/infra/ports/clock';
+import type { EventLog } from '@recourse/infra/ports/event-log';
+import type { Leases } from '@recourse/infra/ports/leases';
+import { openPostgres, type Postgres } from '@recourse/infra/postgres/connect';
+import { isRefusal, postgresError } from '@recourse/infra/postgres/errors';
+import { openLeases } from '@recourse/infra/postgres/leases';
+import { openPostgresLog } from '@recourse/infra/postgres/log/log';
+import { migratePostgres } from '@recourse/infra/postgres/migrate';
+import type { Metrics } from '@recourse/infra/telemetry/metrics';
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import type { Closing } from '../parts.ts';
+import { type Reach, reachOf } from './needs.ts';
+import { reached, type Waiting } from './wait.ts';
+
+/** What every role of a distributed installation stands on. */
+export type Ground = {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly reach: Reach;
+  readonly postgres: Postgres;
+  readonly log: EventLog;
+  readonly leases: Leases;
+  /** Why it is not ready now. */
+  problems(): readonly string[];
+};
+
+/** What the ground is opened with; `closing` is told how each part is closed. */
+export type GroundOptions = Pick<Ground, 'config' | 'clock' | 'logger' | 'metrics'> & {
+  readonly closing: Closing;
+  /** Gives the waiting up. */
+  readonly signal: AbortSignal;
+  /** Told of what nothing can go on with. */
+  onFatal(error: Error): void;
+};
+
+/**
+ * Reaches PostgreSQL, brings its tables to this version, looks at Kafka's topics and opens the event log, waiting for
+ * what is not there yet. Rejects with `StartError` where something is not reached in time, refuses us, or would lose data.
+ */
+export const openGround = async (options: GroundOptions): Promise<Ground> => {
+  const { config, clock, logger, metrics, closing, signal, onFatal } = options;
+  const reach = reachOf(config);
+  const waiting = (what: string, variable: string): Waiting => ({
+    what,
+    variable,
+    waitMsMax: config.startWaitMsMax,
+    clock,
+    logger,
+    signal,
+  });
+
+  const inPostgres = waiting(`PostgreSQL at ${reach.postgresAt}`, 'POSTGRES_URL');
+  await reached(inPostgres, () => migrated(reach, logger));
+  const postgres = openPostgres(reach.postgres, { clock, logger });
+  closing.push(() => postgres.close());
+
+  await reached(waiting(`Kafka at ${reach.kafkaAt}`, 'KAFKA_BROKERS'), () =>
+    prepareTopics({
+      kafka: reach.kafka,
+      prefix: config.kafkaTopicPrefix,
+      partitions: config.kafkaPartitions,
+      replicationFactor: config.kafkaReplicationFactor,
+      development: config.development,
+      logger,
+    }),
+  );
+
+  const onFailure = onFatal;
+  const observing = { clock, logger, observeAppendMs: metrics.observeAppendMs, onFailure };
+  const { eventstoreUrl } = config;
+  const log =
+    eventstoreUrl === undefined
+      ? await reached(inPostgres, () => openPostgresLog({ postgres, ...observing }))
+      : await reached(
+          waiting(`EventStoreDB at ${new URL(eventstoreUrl).host}`, 'EVENTSTORE_URL'),
+          async () => {
+            const { openEventStoreLog } = await import('@recourse/infra/eventstore/log');
+            const opened = await openEventStoreLog({ url: eventstoreUrl, ...observing });
+            await opened.head();
+            return opened;
+          },
+        );
+  closing.push(() => log.close());
+  const leases = openLeases({ postgres, clock, logger });
+  return { config, clock, logger, metrics, reach, postgres, log, leases, problems: log.problems };
+};
+
+const migrated = async ({ postgres, postgresAt }: Reach, logger: Logger): Promise<void> => {
+  try {
+    await migratePostgres(postgres, logger);
+  } catch (error) {
+    if (isRefusal(error))
+      throw new StartError(
+        'postgres-refused',
+        `PostgreSQL at ${postgresAt} refuses us: ${error.message}. Check the name, the password and the database in POSTGRES_URL.`,
+      );
+    const mapped = postgresError(error);
+    if (mapped instanceof UnavailableError) throw mapped;
+    throw new StartError(
+      'postgres-migration',
+      `The tables in PostgreSQL at ${postgresAt} cannot be brought to this version: ${(error as Error).message}.`,
+    );
+  }
+};

@@ -1,0 +1,20 @@
+import type { Postgres } from '@recourse/infra/postgres/connect';
+import { chart } from '@recourse/sagas/chart';
+import { chartIn, type KeptCharts } from '../machines/kept-charts.ts';
+
+/** Charts in PostgreSQL, for all processes of an installation. */
+export const postgresCharts = ({ query }: Postgres): KeptCharts => ({
+  read: async (version) => {
+    const [row] = await query<{ chart: string }>('select chart from machine_chart where version = $1', [
+      version,
+    ]);
+    return row && chartIn(row.chart);
+  },
+  keep: async (version) => {
+    await query(
+      `insert into machine_chart values ($1, $2) on conflict (version) do update set chart = excluded.chart
+       where machine_chart.chart <> excluded.chart`,
+      [version, JSON.stringify(chart(version))],
+    );
+  },
+});
