@@ -1,37 +1,38 @@
-import type { DatabaseSync } from 'node:sqlite';
 import type { Ledger } from '@recourse/contracts/http';
+import { type Reads, select } from '@recourse/infra/project/select';
 import { sumIn, sumSql } from './ledger-sums.ts';
 import { type OrderAccount, orderStates, type SkuAccount } from './ledger-tables.ts';
 import type { ViolationList } from './ledger-violations.ts';
 
-/** The ledger's comparisons within the log: `log` names the attached file of accounts, at one position. */
-
-const rowsOf = <Row>(db: DatabaseSync, sql: string) =>
-  db.prepare(sql).iterate() as Iterable<unknown> as Iterable<Row>;
+/** The ledger's comparisons within the log: reads of its accounts, at one position. */
 
 type Sums = Readonly<Record<string, unknown>>;
 
 const { open, completed, cancelled, unknown } = orderStates;
 
+/** What is added up of the orders of a currency. */
+const moneySums = {
+  captured: 'captured',
+  refunded: 'refunded',
+  completed: `case when state = ${completed} then total else 0 end`,
+  held: `case when state = ${open} then captured - refunded else 0 end`,
+  capturedByPerson: 'capturedByPerson',
+  refundedByPerson: 'refundedByPerson',
+  authorized: 'authorized',
+  voided: 'case when voids > 0 then authorized else 0 end',
+  authorizedOpen: 'authorizedOpen',
+} as const;
+
+const moneySql = `select currency, ${Object.entries(moneySums)
+  .map(([name, expression]) => sumSql(name, expression))
+  .join(', ')} from accounts where currency <> '' group by currency order by currency`;
+
 /** Per currency: captured − refunded = completed orders + held by open orders. */
-export const compareMoney = (db: DatabaseSync, log: string, violations: ViolationList): Ledger['money'] => {
-  const rows = rowsOf<Sums & { readonly currency: string }>(
-    db,
-    `select currency, ${[
-      sumSql('captured', 'captured'),
-      sumSql('refunded', 'refunded'),
-      sumSql('completed', `iif(state = ${completed}, total, 0)`),
-      sumSql('held', `iif(state = ${open}, captured - refunded, 0)`),
-      sumSql('capturedByPerson', 'capturedByPerson'),
-      sumSql('refundedByPerson', 'refundedByPerson'),
-      sumSql('authorized', 'authorized'),
-      sumSql('voided', 'iif(voids > 0, authorized, 0)'),
-      sumSql('authorizedOpen', 'authorizedOpen'),
-    ].join(', ')} from ${log}.accounts where currency <> '' group by currency order by currency`,
-  );
-  return Array.from(rows, (row) => {
+export function* compareMoney(violations: ViolationList): Reads<Ledger['money']> {
+  const rows = yield* select<Sums & { readonly currency: string }>(moneySql);
+  return rows.map((row) => {
     const { currency } = row;
-    const sum = (name: string) => sumIn(row, name);
+    const sum = (name: keyof typeof moneySums) => sumIn(row, name);
     const kept = sum('captured') - sum('refunded');
     const known = sum('completed') + sum('held');
     if (kept !== known)
@@ -53,26 +54,32 @@ export const compareMoney = (db: DatabaseSync, log: string, violations: Violatio
       authorizedOpen: Number(sum('authorizedOpen')),
     };
   });
-};
+}
+
+/** How many rows that are wrong are read at once. */
+const pageRows = 1_000;
+
+const stockNames = ['received', 'onHand', 'reserved', 'shipped'] as const;
+const stockSql = `select count(*) as skus, ${stockNames.map((name) => sumSql(name, name)).join(', ')} from skus`;
+const wrongStockSql = `select * from skus
+  where (received <> onHand + reserved + shipped or onHand < 0 or reserved < 0 or shipped < 0) and sku > ?
+  order by sku limit ${pageRows}`;
 
 /** Per SKU: received = on hand + reserved + shipped. */
-export const compareStock = (db: DatabaseSync, log: string, violations: ViolationList): Ledger['stock'] => {
-  const wrong = rowsOf<SkuAccount>(
-    db,
-    `select * from ${log}.skus where received <> onHand + reserved + shipped or min(onHand, reserved, shipped) < 0`,
-  );
-  for (const { sku, received, onHand, reserved, shipped } of wrong)
-    violations.add(
-      'stock-unbalanced',
-      sku,
-      `received ${received}; on hand ${onHand} + reserved ${reserved} + shipped ${shipped} is ${onHand + reserved + shipped}`,
-    );
-  const names = ['received', 'onHand', 'reserved', 'shipped'] as const;
-  const sums = names.map((name) => sumSql(name, name)).join(', ');
-  const [row] = [
-    ...rowsOf<Sums & { readonly skus: number }>(db, `select count(*) as skus, ${sums} from ${log}.skus`),
-  ];
-  const [received, onHand, reserved, shipped] = names.map((name) => Number(sumIn(row!, name)));
+export function* compareStock(violations: ViolationList): Reads<Ledger['stock']> {
+  for (let after = ''; ; ) {
+    const wrong = yield* select<SkuAccount>(wrongStockSql, after);
+    for (const { sku, received, onHand, reserved, shipped } of wrong)
+      violations.add(
+        'stock-unbalanced',
+        sku,
+        `received ${received}; on hand ${onHand} + reserved ${reserved} + shipped ${shipped} is ${onHand + reserved + shipped}`,
+      );
+    if (wrong.length < pageRows) break;
+    after = wrong.at(-1)!.sku;
+  }
+  const [row] = yield* select<Sums & { readonly skus: number }>(stockSql);
+  const [received, onHand, reserved, shipped] = stockNames.map((name) => Number(sumIn(row!, name)));
   return {
     skus: row!.skus,
     received: received!,
@@ -80,9 +87,35 @@ export const compareStock = (db: DatabaseSync, log: string, violations: Violatio
     reserved: reserved!,
     shipped: shipped!,
   };
-};
+}
 
-/** What cannot be of any order; also in SQL, below, so that only such orders are looked at. */
+const suspectsSql = `select * from accounts
+  where (state = ${unknown} or captures > 1 or authorizations > 1 or refunded > captured or overReturned = 1
+    or (voids > 0 and captured > 0) or (authorizedOpen > 0 and state in (${completed}, ${cancelled}))
+    or (state = ${completed} and (captured - refunded <> total or shipped = 0 or takenPieces <> pieces))
+    or (state = ${cancelled} and (captured > refunded or takenSkus <> 0 or shipped = 1)))
+    and position > ?
+  order by position limit ${pageRows}`;
+const countsSql = 'select state, count(*) as orders from accounts group by state';
+
+/** Judges every order, and counts them. */
+export function* compareOrders(violations: ViolationList): Reads<Ledger['orders']> {
+  for (let after = 0; ; ) {
+    const suspects = yield* select<OrderAccount>(suspectsSql, after);
+    for (const account of suspects) judge(account, violations);
+    if (suspects.length < pageRows) break;
+    after = suspects.at(-1)!.position;
+  }
+  const counts = yield* select<{ readonly state: number; readonly orders: number }>(countsSql);
+  const byState = new Map(counts.map(({ state, orders }) => [state, orders]));
+  return {
+    open: byState.get(open) ?? 0,
+    completed: byState.get(completed) ?? 0,
+    cancelled: byState.get(cancelled) ?? 0,
+  };
+}
+
+/** What cannot be of any order; also in SQL, above, so that only such orders are looked at. */
 const judge = (it: OrderAccount, violations: ViolationList): void => {
   const add = (code: Parameters<ViolationList['add']>[0], detail: string) =>
     violations.add(code, it.orderId, detail);
@@ -113,28 +146,4 @@ const judge = (it: OrderAccount, violations: ViolationList): void => {
     if (it.takenSkus !== 0) add('cancelled-but-reserved', `of ${it.takenSkus} SKUs pieces were not returned`);
     if (it.shipped === 1) add('cancelled-but-shipped', 'cancelled, and shipped');
   }
-};
-
-/** Judges every order, and counts them. */
-export const compareOrders = (db: DatabaseSync, log: string, violations: ViolationList): Ledger['orders'] => {
-  const suspects = rowsOf<OrderAccount>(
-    db,
-    `select * from ${log}.accounts
-     where state = ${unknown} or captures > 1 or authorizations > 1 or refunded > captured or overReturned = 1
-       or (voids > 0 and captured > 0) or (authorizedOpen > 0 and state in (${completed}, ${cancelled}))
-       or (state = ${completed} and (captured - refunded <> total or shipped = 0 or takenPieces <> pieces))
-       or (state = ${cancelled} and (captured > refunded or takenSkus <> 0 or shipped = 1))
-     order by position`,
-  );
-  for (const account of suspects) judge(account, violations);
-  const counts = rowsOf<{ readonly state: number; readonly orders: number }>(
-    db,
-    `select state, count(*) as orders from ${log}.accounts group by state`,
-  );
-  const byState = new Map(Array.from(counts, ({ state, orders }) => [state, orders]));
-  return {
-    open: byState.get(open) ?? 0,
-    completed: byState.get(completed) ?? 0,
-    cancelled: byState.get(cancelled) ?? 0,
-  };
 };

@@ -10,6 +10,12 @@ import { ledgerProjection } from './ledger.ts';
 import { computeLedger } from './ledger-compare.ts';
 import { authorizing } from './testing/authorizing.ts';
 import { type History, type HistoryOrder, openHistory } from './testing/history.ts';
+import {
+  authorizingOrders,
+  balancedAuthorizing,
+  namesOf,
+  unbalancedAuthorizing,
+} from './testing/ledger-histories.ts';
 
 const person = { by: 'person', reference: 'r', note: 'seen in the dashboard' } as const;
 
@@ -44,60 +50,18 @@ describe('the ledger, of money that is authorised first', () => {
   const violations = async () => (await ledger()).violations.map(({ code, subject }) => `${code} ${subject}`);
   const is = (it: HistoryOrder, ...codes: string[]) => codes.map((code) => `${code} ${it.orderId}`);
 
-  /** A new order and its payment. */
-  const placed = () => {
-    const it = history.order().created();
-    return { it, pay: authorizing(history, it) };
-  };
-  const authorized = () => {
-    const order = placed();
-    order.pay.allAuthorized();
-    return order;
-  };
-  const shipped = () => {
-    const order = authorized();
-    order.it.taken().reserved().shipmentStarted().shipmentEntered().shipped();
-    return order;
-  };
-  const done = () => {
-    const order = shipped();
-    order.pay.allCaptured();
-    order.it.completed();
-    return order.it;
-  };
+  const placed = () => authorizingOrders(history).placed();
+  const authorized = () => authorizingOrders(history).authorized();
+  const shipped = () => authorizingOrders(history).shipped();
+  const done = () => authorizingOrders(history).done();
 
-  const ways: Record<string, () => void> = {
-    'that completed': done,
-    'whose authorisation was declined': () => {
-      const { it, pay } = placed();
-      pay.started().entered(0).declined();
-      it.cancelled('payment-failed');
-    },
-    'whose stock was short': () => {
-      const { it, pay } = authorized();
-      it.taken().returned();
-      pay.allVoided();
-      it.cancelled('inventory-failed');
-    },
-    'cancelled before its authorisation began': () => {
-      const { it, pay } = placed();
-      pay.voided({ nothing: true });
-      it.cancelled('customer-cancelled');
-    },
-    'whose authorisation was declined, as its void learned': () => {
-      const { it, pay } = placed();
-      pay.started().entered(0).declined().voided({ nothing: true });
-      it.cancelled('payment-unknown');
-    },
-  };
-
-  it.each(Object.keys(ways))('balances over an order %s', async (name) => {
-    ways[name]!();
+  it.each(namesOf(balancedAuthorizing))('balances over an order %s', async (name) => {
+    balancedAuthorizing(history)[name]!();
     expect(await ledger()).toMatchObject({ violations: [], books: { inFlight: 0 }, orders: { open: 0 } });
   });
 
   it('balances over all of these and orders that are charged at once, and adds up', async () => {
-    for (const write of Object.values(ways)) write();
+    for (const write of Object.values(balancedAuthorizing(history))) write();
     history.order().done();
     history.order().paid().givenBack('inventory-failed', { stock: false });
     const { money, books, orders, violations } = await ledger();
@@ -221,100 +185,9 @@ describe('the ledger, of money that is authorised first', () => {
   });
 
   describe('names what does not balance', () => {
-    const codes: Record<string, () => [HistoryOrder, ...string[]]> = {
-      'a completed order that was never captured': () => {
-        const { it } = shipped();
-        return [it.completed(), 'completed-without-capture'];
-      },
-      'a completed order whose authorisation was voided': () => {
-        const { it, pay } = shipped();
-        pay.allVoided();
-        return [it.completed(), 'completed-without-capture'];
-      },
-      'a completed order captured for less than its total': () => {
-        const { it, pay } = shipped();
-        pay.captureStarted().captureEntered(400).captured({ amount: 400 });
-        return [it.completed(), 'completed-without-payment', 'books-amount-differs'];
-      },
-      'a cancelled order whose authorisation stayed': () => {
-        const { it } = authorized();
-        return [it.cancelled('customer-cancelled'), 'authorization-left-open'];
-      },
-      'a cancelled order that was captured': () => {
-        const { it, pay } = authorized();
-        pay.allCaptured();
-        return [it.cancelled('customer-cancelled'), 'cancelled-but-captured'];
-      },
-      'a void of captured money': () => {
-        const { it, pay } = shipped();
-        pay.allCaptured().allVoided();
-        return [it.completed(), 'captured-and-voided'];
-      },
-      'an order that was both charged and authorised': () => {
-        const { it, pay } = shipped();
-        it.chargeStarted().chargeEntered().charged();
-        return [pay && it.completed(), 'authorization-left-open'];
-      },
-      'an order authorised twice': () => {
-        const { it, pay } = authorized();
-        pay.authorized();
-        return [it, 'authorized-twice'];
-      },
-      'an order captured twice': () => {
-        const { it, pay } = shipped();
-        pay.allCaptured().captured();
-        return [it, 'charged-twice'];
-      },
-      'an authorisation that only the log knows': () => {
-        const { it, pay } = placed();
-        pay.started().authorized();
-        return [it, 'outcome-not-in-books'];
-      },
-      'a capture that only the log knows': () => {
-        const { it, pay } = shipped();
-        pay.captureStarted().captured();
-        return [it, 'outcome-not-in-books'];
-      },
-      'a void that only the log knows': () => {
-        const { it, pay } = authorized();
-        pay.voidStarted().voided();
-        return [it, 'outcome-not-in-books'];
-      },
-      'an authorisation of another amount in the books': () => {
-        const { it, pay } = placed();
-        pay.started().entered(1, 501).authorized();
-        return [it, 'books-amount-differs'];
-      },
-      'a capture of another amount in the books': () => {
-        const { it, pay } = shipped();
-        pay.captureStarted().captureEntered(499).captured();
-        return [it, 'books-amount-differs'];
-      },
-      'an authorisation that the books say was declined': () => {
-        const { it, pay } = placed();
-        pay.started().entered(0).authorized();
-        return [it, 'books-outcome-differs'];
-      },
-      'a capture without its intent': () => {
-        const { it, pay } = shipped();
-        pay.captureEntered().captured();
-        return [it, 'books-without-intent'];
-      },
-      'a capture still out when its order has ended': () => {
-        const { it, pay } = shipped();
-        pay.captureStarted().captureEntered();
-        return [it.completed(), 'completed-without-capture', 'in-flight-after-end'];
-      },
-      'a void still out when its order has ended': () => {
-        const { it, pay } = authorized();
-        pay.voidStarted().voidEntered();
-        return [it.cancelled('customer-cancelled'), 'authorization-left-open', 'in-flight-after-end'];
-      },
-    };
-
-    it.each(Object.keys(codes))('%s', async (name) => {
+    it.each(namesOf(unbalancedAuthorizing))('%s', async (name) => {
       done();
-      const [it, ...expected] = codes[name]!();
+      const [it, ...expected] = unbalancedAuthorizing(history)[name]!();
       // A wrong order unbalances its currency, too.
       const found = (await violations()).filter((violation) => !violation.startsWith('money-unbalanced'));
       expect(found).toEqual(is(it, ...expected));

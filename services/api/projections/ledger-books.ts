@@ -1,17 +1,19 @@
-import type { DatabaseSync } from 'node:sqlite';
+import { type Reads, select } from '@recourse/infra/project/select';
 import { type ActKind, orderStates } from './ledger-tables.ts';
 import type { ViolationCode, ViolationList } from './ledger-violations.ts';
 
-/** The ledger's comparison of the log with the books of the payment provider and the carrier. */
+/**
+ * The ledger's comparison of the log with the books of the payment provider and the carrier: reads of acts `a` and
+ * entries `b`, which stand in tables of the same names, those of the books with `simulated_` before them.
+ */
 
 const { completed, cancelled } = orderStates;
 
-/** One kind of entry in the books: where it stands, and how to read it. */
+/** One kind of entry in the books, and how to read it. */
 export type Books = {
   readonly kind: ActKind;
-  /** The attached file and its table. */
-  readonly table: string;
-  /** SQL over an entry `b`: 1 where what was asked was done, 0 where it was declined. */
+  readonly keptBy: 'gateway' | 'carrier';
+  /** SQL: whether what was asked was done; else it was declined. */
   readonly accepted: string;
   /** Whether entries have an amount and a currency. */
   readonly money: boolean;
@@ -19,24 +21,20 @@ export type Books = {
   readonly addedLater?: true;
 };
 
-/** The tables of the simulated provider's and carrier's books. */
+/** The simulated provider's and carrier's books. */
 export const simulatedBooks: readonly Books[] = [
-  { kind: 'charges', table: 'gateway.charges', accepted: 'b.accepted', money: true },
-  { kind: 'refunds', table: 'gateway.refunds', accepted: '1', money: true },
-  {
-    kind: 'authorizations',
-    table: 'gateway.authorizations',
-    accepted: 'b.accepted',
-    money: true,
-    addedLater: true,
-  },
-  { kind: 'captures', table: 'gateway.captures', accepted: '1', money: true, addedLater: true },
-  { kind: 'voids', table: 'gateway.voids', accepted: '1', money: false, addedLater: true },
-  { kind: 'shipments', table: 'carrier.shipments', accepted: 'b.accepted', money: false },
-  { kind: 'cancellations', table: 'carrier.cancellations', accepted: 'b.cancelled', money: false },
+  { kind: 'charges', keptBy: 'gateway', accepted: 'b.accepted = 1', money: true },
+  { kind: 'refunds', keptBy: 'gateway', accepted: 'true', money: true },
+  { kind: 'authorizations', keptBy: 'gateway', accepted: 'b.accepted = 1', money: true, addedLater: true },
+  { kind: 'captures', keptBy: 'gateway', accepted: 'true', money: true, addedLater: true },
+  { kind: 'voids', keptBy: 'gateway', accepted: 'true', money: false, addedLater: true },
+  { kind: 'shipments', keptBy: 'carrier', accepted: 'b.accepted = 1', money: false },
+  { kind: 'cancellations', keptBy: 'carrier', accepted: 'b.cancelled = 1', money: false },
 ];
 
-type Compared = {
+/** An act that does not agree with its entry. */
+export type Compared = {
+  readonly account: number;
   readonly orderId: string;
   readonly commandId: string;
   readonly inBooks: 0 | 1;
@@ -52,78 +50,99 @@ type Compared = {
   readonly stranded: 0 | 1;
 };
 
-/** What was captured or asked for in another amount than the books say; declined charges moved none. */
-const amountSql = `(b.amount <> a.amount and a.intended = 1 or b.currency <> a.currency
-  or a.outcome = 'accepted' and b.amount <> a.settled)`;
-
-/** SQL over an act `a` and its entry `b`: what is looked for. Few acts are open, so few accounts are looked up. */
-const conditions = (log: string, { kind, accepted, money }: Books) => {
-  const account = (condition: string) =>
-    `(a.outcome is null and (select ${condition} from ${log}.accounts o where o.position = a.account))`;
+/** What is looked for, as SQL. Few acts are open, so few accounts are looked up. */
+export const conditionsOf = ({ kind, accepted, money }: Books) => {
+  const inBooks = '(b.key is not null)';
   // A cancellation ends the shipment that it cancels.
   const open = kind === 'shipments' ? 'o.shipmentCancelled = 0' : 'true';
-  const differs = `(a.outcome is not null and (a.outcome = 'accepted') <> ${accepted})`;
-  const stranded = account(`o.state in (${completed}, ${cancelled}) and ${open}`);
+  const unsettled = (account: string) =>
+    `(${inBooks} and a.outcome is null and (select ${account} from accounts o where o.position = a.account))`;
+  const stranded = unsettled(`o.state in (${completed}, ${cancelled}) and ${open}`);
+  // What was captured or asked for in another amount than the books say; declined charges moved none.
+  const amount = money ? '(b.amount <> a.amount and a.intended = 1 or b.currency <> a.currency)' : 'false';
+  const settledAmount = money ? `(a.outcome = 'accepted' and b.amount <> a.settled)` : 'false';
+  const differs = `(a.outcome = 'accepted' and not (${accepted}) or a.outcome <> 'accepted' and (${accepted}))`;
   const missing = `(b.key is null and a.heardAt <= ? and (a.intended = 1 or a.outcome = 'accepted'))`;
   return {
-    inFlight: `(b.key is not null and ${account(open)})`,
+    /** An entry whose outcome the log does not have yet. */
+    inFlight: unsettled(open),
     stranded,
-    wrong: `(${missing} or b.key is not null
-      and (a.intended = 0 or ${differs} or ${money ? amountSql : 'false'} or ${stranded}))`,
+    /** Wrong, and nothing that the log may say yet can change it. Takes the position up to which outcomes count. */
+    settledWrong: `(${missing} or ${inBooks} and a.outcome is not null
+      and (a.intended = 0 or ${differs} or ${amount} or ${settledAmount}))`,
+    /** Wrong, as it looks while the outcome is not known. */
+    openWrong: `(${inBooks} and a.outcome is null and (a.intended = 0 or ${amount} or ${stranded}))`,
   };
 };
 
-/**
- * Compares one kind of entry with the acts at `log`. Outcomes up to `position` must be in the books; entries of the
- * books must have their intent wherever the log stands by now.
- */
-export const compareBooks = (
-  db: DatabaseSync,
-  log: string,
-  position: number,
-  books: Books,
-  violations: ViolationList,
-): { readonly entries: number; readonly inFlight: number } => {
-  const { kind, table } = books;
-  const { inFlight, wrong } = conditions(log, books);
-  const found = db
-    .prepare(
-      `select count(b.key) as matched, count(iif(${inFlight}, 1, null)) as inFlight,
-         count(iif(${wrong}, 1, null)) as wrong
-       from ${log}.${kind} a left join ${table} b on b.key = a.commandId`,
-    )
-    .get(position) as { readonly matched: number; readonly inFlight: number; readonly wrong: number };
-  const { entries } = db.prepare(`select count(*) as entries from ${table}`).get() as { entries: number };
-  if (found.wrong > 0) findWrong(db, log, position, books, violations);
-  // Keys are unique on both sides: only where the numbers differ there is an entry to be looked for.
-  if (entries !== found.matched) findUnknown(db, log, books, violations);
-  return { entries, inFlight: found.inFlight };
+/** How many acts have an entry and how many do not agree with it, and the number of entries. */
+export type BooksCounts = {
+  readonly matched: number;
+  readonly inFlight: number;
+  readonly settledWrong: number;
+  readonly openWrong: number;
+  readonly entries: number;
 };
 
-/** Acts that do not agree with their entries. */
-const findWrong = (
-  db: DatabaseSync,
-  log: string,
-  position: number,
-  books: Books,
-  violations: ViolationList,
-) => {
-  const { kind, table, accepted, money } = books;
-  const { stranded, wrong } = conditions(log, books);
-  const rows = db
-    .prepare(
-      `select o.orderId, a.commandId, b.key is not null as inBooks, ${accepted} as accepted,
-         ${money ? 'b.amount, b.currency' : `0 as amount, '' as currency`}, a.outcome, a.intended,
-         a.amount as intendedAmount, a.currency as intendedCurrency, a.settled, ${stranded} as stranded
-       from ${log}.${kind} a left join ${table} b on b.key = a.commandId
-         join ${log}.accounts o on o.position = a.account
-       where ${wrong} order by a.account`,
-    )
-    .iterate(position) as Iterable<unknown> as Iterable<Compared>;
-  for (const it of rows) judge(kind, it, violations);
+const flag = (condition: string) => `case when ${condition} then 1 else 0 end`;
+
+/** Counts what `findSettled` and `findOpen` would find. Outcomes up to `position` must be in the books. */
+export function* countBooks(books: Books, position: number): Reads<BooksCounts> {
+  const { kind } = books;
+  const { inFlight, settledWrong, openWrong } = conditionsOf(books);
+  const [found] = yield* select<Omit<BooksCounts, 'entries'>>(
+    `select count(b.key) as matched, count(*) filter (where ${inFlight}) as inFlight,
+       count(*) filter (where ${settledWrong}) as settledWrong, count(*) filter (where ${openWrong}) as openWrong
+     from ${kind} a left join simulated_${kind} b on b.key = a.commandId`,
+    position,
+  );
+  const [{ entries }] = (yield* select<{ entries: number }>(
+    `select count(*) as entries from simulated_${kind}`,
+  )) as [{ entries: number }];
+  return { ...found!, entries };
+}
+
+/** The columns of `Compared`, of acts `a`, entries `b` and accounts `o`. */
+export const comparedSql = (books: Books): string => {
+  const { accepted, money } = books;
+  return `a.account, o.orderId, a.commandId, ${flag('b.key is not null')} as inBooks, ${flag(accepted)} as accepted,
+    ${money ? 'b.amount, b.currency' : `0 as amount, '' as currency`}, a.outcome, a.intended,
+    a.amount as intendedAmount, a.currency as intendedCurrency, a.settled,
+    ${flag(conditionsOf(books).stranded)} as stranded`;
 };
 
-const judge = (kind: ActKind, it: Compared, violations: ViolationList): void => {
+/** How many rows are read at once. */
+const pageRows = 1_000;
+
+/** Names the acts that have their outcome, and do not agree with their entries. */
+export const findSettled = (books: Books, position: number, violations: ViolationList): Reads<void> =>
+  findWrong(books, conditionsOf(books).settledWrong, [position], violations);
+
+/** Names the acts that are open, and do not agree with their entries, or are open too long. */
+export const findOpen = (books: Books, violations: ViolationList): Reads<void> =>
+  findWrong(books, conditionsOf(books).openWrong, [], violations);
+
+function* findWrong(
+  books: Books,
+  wrong: string,
+  values: readonly number[],
+  violations: ViolationList,
+): Reads<void> {
+  const { kind } = books;
+  const sql = `select ${comparedSql(books)}
+    from ${kind} a left join simulated_${kind} b on b.key = a.commandId join accounts o on o.position = a.account
+    where ${wrong} and (a.account, a.commandId) > (?, ?) order by a.account, a.commandId limit ${pageRows}`;
+  for (let after: readonly [number, string] = [0, '']; ; ) {
+    const rows = yield* select<Compared>(sql, ...values, ...after);
+    for (const it of rows) judge(kind, it, violations);
+    if (rows.length < pageRows) return;
+    const { account, commandId } = rows.at(-1)!;
+    after = [account, commandId];
+  }
+}
+
+/** Says what is wrong with an act. */
+export const judge = (kind: ActKind, it: Compared, violations: ViolationList): void => {
   const { orderId, outcome } = it;
   const act = `${kind} ${it.commandId}`;
   const add = (code: ViolationCode, detail: string) => violations.add(code, orderId, `${act} ${detail}`);
@@ -144,17 +163,18 @@ const judge = (kind: ActKind, it: Compared, violations: ViolationList): void => 
   }
 };
 
-/** Entries of the books whose key no record of the log names. */
-const findUnknown = (db: DatabaseSync, log: string, { kind, table }: Books, violations: ViolationList) => {
-  const unknown = db
-    .prepare(
-      `select key from ${table} where key not in (select commandId from ${log}.${kind}) order by rowid`,
-    )
-    .iterate() as Iterable<unknown> as Iterable<{ readonly key: string }>;
-  for (const { key } of unknown)
-    violations.add(
-      'books-without-intent',
-      key,
-      `${kind} ${key} is in the books, its intent is not in the log`,
-    );
-};
+/** Says that no record of the log names an entry of the books. */
+export const unknownEntry = (kind: ActKind, key: string, violations: ViolationList): void =>
+  violations.add('books-without-intent', key, `${kind} ${key} is in the books, its intent is not in the log`);
+
+/** Names the entries of the books whose key no record of the log names. */
+export function* findUnknown({ kind }: Books, violations: ViolationList): Reads<void> {
+  const sql = `select b.key from simulated_${kind} b left join ${kind} a on a.commandId = b.key
+    where a.commandId is null and b.key > ? order by b.key limit ${pageRows}`;
+  for (let after = ''; ; ) {
+    const rows = yield* select<{ readonly key: string }>(sql, after);
+    for (const { key } of rows) unknownEntry(kind, key, violations);
+    if (rows.length < pageRows) return;
+    after = rows.at(-1)!.key;
+  }
+}

@@ -9,6 +9,7 @@ import type { LogSource } from '@recourse/infra/project/source';
 import { ledgerProjection } from './ledger.ts';
 import { computeLedger } from './ledger-compare.ts';
 import { type History, type HistoryOrder, openHistory, orderIdOf } from './testing/history.ts';
+import { balanced, namesOf, unbalanced } from './testing/ledger-histories.ts';
 
 const person = { by: 'person', reference: 'r', note: 'seen in the dashboard' } as const;
 
@@ -50,80 +51,15 @@ describe('the ledger', () => {
   const violations = async () => (await ledger()).violations.map(({ code, subject }) => `${code} ${subject}`);
   const is = (it: HistoryOrder, ...codes: string[]) => codes.map((code) => `${code} ${it.orderId}`);
 
-  const cancelledBeforeAnswer = () => {
-    const it = history.order().inStock().saga('shipping', 'ShipOrder').shipmentStarted().shipmentEntered();
-    it.saga('cancellingShipment', 'CancelShipment').cancellationStarted().cancellationEntered(1);
-    it.write('shipping', 'ShipmentCancelled', { commandId: it.id('CancelShipment'), nothing: false });
-    return it.givenBack('customer-cancelled', { stock: true });
-  };
+  const rows = () => balanced(history);
 
-  const rows: Record<string, () => HistoryOrder> = {
-    'that completed': () => history.order().done(),
-    'whose payment failed': () => {
-      const it = history.order().created().chargeStarted().chargeEntered(0).chargeFailed();
-      return it.saga('cancelling', 'CancelOrder').cancelled('payment-failed').saga('cancelled');
-    },
-    'whose stock was short': () => {
-      const it = history.order().paid().reservationStarted().taken().returned();
-      it.write('inventory', 'InventoryFailed', { commandId: it.id('ReserveInventory'), shortages: [] });
-      return it.givenBack('inventory-failed', { stock: false });
-    },
-    'that could not be shipped': () => {
-      const it = history.order().inStock().shipmentStarted().shipmentEntered(0);
-      it.write('shipping', 'ShippingFailed', { commandId: it.id('ShipOrder'), reason: 'not served' });
-      return it.givenBack('shipping-failed', { stock: true });
-    },
-    'cancelled before its payment began': () => {
-      const it = history.order().created().refunded({ amount: 0, nothing: true });
-      return it.cancelled('customer-cancelled').saga('cancelled');
-    },
-    'cancelled while its payment was out': () =>
-      history
-        .order()
-        .created()
-        .chargeStarted()
-        .chargeEntered()
-        .charged()
-        .givenBack('customer-cancelled', { stock: false }),
-    'whose reservation stayed unknown': () =>
-      history.order().inStock().givenBack('inventory-unknown', { stock: true }),
-    'whose shipment was cancelled while it was out': cancelledBeforeAnswer,
-    'whose shipment was refused, as its cancellation learned': () => {
-      const it = history.order().inStock().shipmentStarted().shipmentEntered(0).cancellationStarted();
-      it.write('shipping', 'ShipmentCancelled', { commandId: it.id('CancelShipment'), nothing: true });
-      return it.givenBack('customer-cancelled', { stock: true });
-    },
-    'whose shipment was never asked for, and cancelled': () => {
-      const it = history.order().inStock();
-      it.write('shipping', 'ShipmentCancelled', { commandId: it.id('CancelShipment'), nothing: true });
-      return it.givenBack('customer-cancelled', { stock: true });
-    },
-    'whose parcel was gone when it was to be cancelled': () => {
-      const it = history.order().inStock().shipmentStarted().shipmentEntered().cancellationStarted();
-      it.cancellationEntered(0).shipped();
-      it.write('shipping', 'ShipmentCancellationRefused', {
-        commandId: it.id('CancelShipment'),
-        reason: 'gone',
-      });
-      return it.saga('completing', 'CompleteOrder').completed().saga('completed');
-    },
-    'that had been shipped before it was to be cancelled': () => {
-      const it = history.order().sent();
-      it.write('shipping', 'ShipmentCancellationRefused', {
-        commandId: it.id('CancelShipment'),
-        reason: 'already-shipped',
-      });
-      return it.saga('completing', 'CompleteOrder').completed().saga('completed');
-    },
-  };
-
-  it.each(Object.keys(rows))('balances over an order %s', async (name) => {
-    rows[name]!();
+  it.each(namesOf(balanced))('balances over an order %s', async (name) => {
+    rows()[name]!();
     expect(await ledger()).toMatchObject({ violations: [], books: { inFlight: 0 }, orders: { open: 0 } });
   });
 
   it('balances over all of these together, and adds up', async () => {
-    for (const write of Object.values(rows)) write();
+    for (const write of Object.values(rows())) write();
     const { position, ...computed } = await ledger();
     expect(Number(position)).toBe(await history.log.head());
     expect(computed).toEqual({
@@ -274,120 +210,9 @@ describe('the ledger', () => {
   });
 
   describe('names what does not balance', () => {
-    const codes: Record<string, () => [HistoryOrder, ...string[]]> = {
-      'an order completed without payment': () => {
-        const it = history
-          .order()
-          .created()
-          .taken()
-          .shipmentStarted()
-          .shipmentEntered()
-          .shipped()
-          .completed();
-        return [it, 'completed-without-payment'];
-      },
-      'an order completed for less than its total': () => {
-        const it = history.order().created().chargeStarted().chargeEntered(1, 400).charged({ amount: 400 });
-        it.taken().shipmentStarted().shipmentEntered().shipped().completed();
-        return [it, 'completed-without-payment', 'books-amount-differs'];
-      },
-      'an order completed without shipment': () => [
-        history.order().inStock().completed(),
-        'completed-without-shipment',
-      ],
-      'an order completed without stock': () => {
-        const it = history.order().paid().shipmentStarted().shipmentEntered().shipped().completed();
-        return [it, 'completed-without-stock'];
-      },
-      'a cancelled order that kept the money': () => [
-        history.order().paid().cancelled('customer-cancelled'),
-        'cancelled-but-captured',
-      ],
-      'a cancelled order that kept the goods': () => [
-        history.order().created().taken().cancelled('customer-cancelled'),
-        'cancelled-but-reserved',
-      ],
-      'a cancelled order that was shipped': () => {
-        const it = history.order().created().shipmentStarted().shipmentEntered().shipped();
-        return [it.cancelled('customer-cancelled'), 'cancelled-but-shipped'];
-      },
-      'an order charged twice': () => [history.order().paid().charged(), 'charged-twice'],
-      'an order that was given back more than it paid': () => {
-        const it = history.order().created().refundStarted().refundEntered().refunded();
-        return [it, 'refunded-too-much'];
-      },
-      'an order that returned more than it took': () => [
-        history.order().created().returned(),
-        'returned-too-much',
-      ],
-      'something that happened for an order that was never created': () => [
-        history.order().taken(),
-        'order-unknown',
-      ],
-      'a charge that only the log knows': () => [
-        history.order().created().chargeStarted().charged(),
-        'outcome-not-in-books',
-      ],
-      'a refusal that only the log knows': () => [
-        history.order().created().chargeStarted().chargeFailed(),
-        'outcome-not-in-books',
-      ],
-      'a refund that only the log knows': () => [
-        history.order().paid().refundStarted().refunded(),
-        'outcome-not-in-books',
-      ],
-      'a shipment that only the log knows': () => [
-        history.order().inStock().shipmentStarted().shipped(),
-        'outcome-not-in-books',
-      ],
-      'a cancellation that only the log knows': () => {
-        const it = history.order().inStock().shipmentStarted().shipmentEntered().cancellationStarted();
-        it.write('shipping', 'ShipmentCancelled', { commandId: it.id('CancelShipment'), nothing: false });
-        return [it, 'outcome-not-in-books'];
-      },
-      'a charge of another amount in the books': () => [
-        history.order().created().chargeStarted().chargeEntered(1, 501).charged(),
-        'books-amount-differs',
-      ],
-      'a charge of another amount in the books, its outcome still out': () => [
-        history.order().created().chargeStarted().chargeEntered(1, 501),
-        'books-amount-differs',
-      ],
-      'a refund of another amount in the books': () => [
-        history.order().paid().refundStarted().refundEntered(499).refunded(),
-        'books-amount-differs',
-      ],
-      'a charge that the books say was declined': () => [
-        history.order().created().chargeStarted().chargeEntered(0).charged(),
-        'books-outcome-differs',
-      ],
-      'a shipment that the books say was refused': () => [
-        history.order().inStock().shipmentStarted().shipmentEntered(0).shipped(),
-        'books-outcome-differs',
-      ],
-      'a cancellation that the books say was refused': () => {
-        const it = history.order().inStock().shipmentStarted().shipmentEntered().cancellationStarted();
-        it.cancellationEntered(0);
-        it.write('shipping', 'ShipmentCancelled', { commandId: it.id('CancelShipment'), nothing: false });
-        return [it, 'books-outcome-differs'];
-      },
-      'an outcome in log and books without its intent': () => [
-        history.order().created().chargeEntered().charged(),
-        'books-without-intent',
-      ],
-      'a charge still out when its order has ended': () => [
-        history.order().created().chargeStarted().chargeEntered().cancelled('customer-cancelled'),
-        'in-flight-after-end',
-      ],
-      'a shipment still out when its order has ended': () => {
-        const it = history.order().created().shipmentStarted().shipmentEntered();
-        return [it.cancelled('customer-cancelled'), 'in-flight-after-end'];
-      },
-    };
-
-    it.each(Object.keys(codes))('%s', async (name) => {
+    it.each(namesOf(unbalanced))('%s', async (name) => {
       history.order().done();
-      const [it, ...expected] = codes[name]!();
+      const [it, ...expected] = unbalanced(history)[name]!();
       const found = await violations();
       // A wrong order unbalances its currency, and a wrong return its SKU: those are named besides.
       const ofOrder = found.filter((violation) => !/^(money|stock)-unbalanced/.test(violation));
