@@ -5,6 +5,7 @@ import type { Postgres } from '@recourse/infra/postgres/connect';
 import { openStoredProjections } from '@recourse/infra/postgres/projections/stored';
 import type { Logger } from 'pino';
 import { projections } from './projections/all.ts';
+import type { ReadProjection } from './projections/open-sagas.ts';
 import { countOrders } from './projections/orders-list.ts';
 import type { ReadModels } from './read-models.ts';
 import { listsOver, type StuckOptions } from './read-models-lists.ts';
@@ -26,7 +27,11 @@ export type PostgresReadModelsOptions = StuckOptions & {
 export const openPostgresReadModels = (options: PostgresReadModelsOptions): ReadModels => {
   const { postgres, log, clock, ledger } = options;
   const stored = openStoredProjections({ postgres, projections, log, clock });
-  const { read, status, rebuild, waitFor } = stored;
+  const { status, rebuild, waitFor } = stored;
+  const read: ReadProjection = async (name, reads) => {
+    const { rows, position } = await stored.read(name, reads);
+    return { rows, position };
+  };
   return {
     ...listsOver({ ...options, read, counts: () => countOrders(read) }),
     ledger,

@@ -271,11 +271,12 @@ describeOnStack('a projector over PostgreSQL', () => {
     await until(async () => {
       log.add(orders(added + 1).slice(added * 3));
       added += 1;
+      const { build } = await statusOf(read, 'a');
       const { events, position } = await shown(read, 'a');
       expect(events).toBe(Math.floor(position / 3) * 2 + (position % 3 > 0 ? 1 : 0));
       expect(position).toBeGreaterThanOrEqual(last);
       last = position;
-      return (await statusOf(read, 'a')).build === 1;
+      return build === 1;
     });
     await read.waitFor(added * 3);
     expect(await shown(read, 'a')).toEqual({ events: added * 2, position: added * 3 });

@@ -5,9 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { formatPosition, rfc3339 } from '@recourse/contracts/http';
 import { ProjectionRows } from '@recourse/contracts/http-rows';
 import { projections } from '../projections/all.ts';
+import { inFiles } from '../projections/testing/engines.ts';
 import { type History, openHistory, orderIdOf, standingClock } from '../projections/testing/history.ts';
 import { openReadModels, type ReadModels } from '../read-models.ts';
 import { openQueries, type Queries } from './queries.ts';
+import { rowsContract } from './testing/rows-contract.ts';
 
 const noon = Date.UTC(2026, 0, 31, 12);
 
@@ -250,4 +252,8 @@ describe('a query', () => {
     for (const [projection, query] of wrong)
       await expect(queries.prepare(projection, query)).rejects.toMatchObject({ code: 'invalid-request' });
   });
+});
+
+describe('rows as they are now, in files', () => {
+  rowsContract(inFiles);
 });
