@@ -2,9 +2,10 @@ import type { StreamName } from '@recourse/contracts/streams';
 import { checksumWithoutTime } from '../../log/checksum.ts';
 import type { CurrentType } from '../../log/intake.ts';
 import { splitStream } from '../../log/names.ts';
-import type { NewEvent } from '../../ports/event-log.ts';
+import type { NewEvent, RecordedEvent } from '../../ports/event-log.ts';
 import type { Postgres } from '../connect.ts';
 import { int4Array, int8Array, textArray } from './arrays.ts';
+import type { Sized } from './records.ts';
 
 /** An append on its way; `texts`: the data of each event as JSON. */
 export type AppendCall = {
@@ -61,3 +62,25 @@ export const appendCalls =
       textArray(appends.flatMap(({ texts }) => texts)),
     ]);
   };
+
+/** The records that an append has become which was stored, of the very data that was appended. */
+export const recordsOf = (
+  { stream, expected, events, texts }: AppendCall,
+  answer: AppendAnswer,
+  typeOf: (name: string) => CurrentType,
+): readonly Sized[] =>
+  events.map(({ id, type, correlation, causation, data }, index) => {
+    const record = {
+      position: answer.position - events.length + 1 + index,
+      stream,
+      revision: expected + 1 + index,
+      id,
+      type,
+      version: typeOf(type).version,
+      time: answer.time,
+      correlation,
+      causation,
+      data,
+    };
+    return { record: record as RecordedEvent, size: texts[index]!.length };
+  });

@@ -1,17 +1,21 @@
 import type { Logger } from 'pino';
 import { StartError, UnavailableError } from '../../errors.ts';
-import { followers } from '../../log/followers.ts';
+import type { ForeignRecord } from '../../eventstore/import.ts';
 import { appendIntake } from '../../log/intake.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { EventLog, RecordedEvent, Subscription } from '../../ports/event-log.ts';
+import type { EventLog } from '../../ports/event-log.ts';
 import type { Postgres } from '../connect.ts';
 import { isRefusal } from '../errors.ts';
-import { type AppendAnswer, type AppendCall, appendCalls } from './calls.ts';
+import { appendCalls, recordsOf } from './calls.ts';
+import { logFollowing, readHead } from './following.ts';
+import { recordImport } from './import.ts';
 import { type ReadLimits, streamReads } from './reads.ts';
-import { damage, type RowOfStream, recordDecoder, type Sized } from './records.ts';
-import { logTail, type TailLimits } from './tail.ts';
+import { recordDecoder } from './records.ts';
+import type { TailLimits } from './tail.ts';
 import { openTypes } from './types.ts';
 import { logWriter, type WriterLimits } from './writer.ts';
+
+export type { ForeignRecord } from '../../eventstore/import.ts';
 
 /** What a log may hold and send. */
 export type PostgresLogLimits = WriterLimits & ReadLimits & TailLimits;
@@ -23,7 +27,7 @@ export type PostgresLogOptions = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits?: Partial<PostgresLogLimits>;
-  /** How long each call took that stored appends, from when it was sent until it was synced, in milliseconds. */
+  /** How long each call took that stored appends, from when it was sent until it was answered, in milliseconds. */
   readonly observeAppendMs?: (ms: number) => void;
   /** Called when a follower meets a record that cannot be read, and when the log has lost its end. */
   readonly onFailure?: (error: Error) => void;
@@ -33,45 +37,44 @@ export type PostgresLogOptions = {
 export type PostgresLog = EventLog & {
   /** Why it cannot be read or written now; none while it can. */
   problems(): readonly string[];
+  /**
+   * Copies records of another log, in their order, each to its own stream and revision, with its id and its time.
+   * What is there already is passed over, so that it can be done again. Resolves with how many were stored. Rejects
+   * with `DamagedError` where another record stands there, one before it is missing, or the log has later times.
+   */
+  importRecords(records: readonly ForeignRecord[]): Promise<number>;
 };
+
+const mebibyte = 1024 * 1024;
 
 const defaults: PostgresLogLimits = {
   intakeEventsMax: 20_000,
-  intakeBytesMax: 64 * 1024 * 1024,
+  intakeBytesMax: 64 * mebibyte,
   callEventsMax: 2_000,
-  callBytesMax: 4 * 1024 * 1024,
+  callBytesMax: 4 * mebibyte,
   callsInFlightMax: 1,
   readStreamsMax: 256,
   readsInFlightMax: 2,
   recentMax: 8_192,
-  recentBytesMax: 16 * 1024 * 1024,
+  recentBytesMax: 16 * mebibyte,
   tailReadMax: 1_000,
 };
 
-/** How often it looks by itself where the log ends, and whether it can be written. */
-const lookEveryMs = 1_000;
-
-const headText = `select "position", current_setting('transaction_read_only') as "readOnly" from log_head`;
-const afterText = 'select * from log_after($1, $2)';
-
-type Head = { readonly position: number; readonly readOnly: 'on' | 'off' };
-
 /**
- * The event log in PostgreSQL, which any number of processes write and follow. Rejects with `UnavailableError` where
- * PostgreSQL cannot be reached, with a `StartError` where it refuses us or has no such tables.
+ * The event log in PostgreSQL, which any number of processes write and follow. Its positions have no gaps. Rejects with
+ * `UnavailableError` where PostgreSQL cannot be reached, with a `StartError` where it refuses us or has no such tables.
  */
 export const openPostgresLog = async (options: PostgresLogOptions): Promise<PostgresLog> => {
-  const { postgres, clock, logger, onFailure } = options;
+  const { postgres, clock, logger } = options;
   const limits = { ...defaults, ...options.limits };
-  const { types, decoder, first } = await opened(postgres);
-  let head = first.position;
+  const { types, head } = await opened(postgres);
+  const decoder = recordDecoder(types);
+  const intake = appendIntake(types);
   let problem: string | undefined;
-  let following = 0;
-  let listening: Subscription | undefined;
   let closed: Promise<void> | undefined;
 
   const unavailable = (error: UnavailableError) => {
-    if (problem !== error.message) logger.warn({ err: error }, 'the event log is unavailable');
+    if (problem === undefined) logger.warn({ err: error }, 'the event log cannot be reached');
     problem = error.message;
   };
   const reading = async <T>(read: () => Promise<T>): Promise<T> => {
@@ -83,154 +86,57 @@ export const openPostgresLog = async (options: PostgresLogOptions): Promise<Post
       throw error;
     }
   };
-  const report = (error: Error) => {
-    if (error instanceof UnavailableError) return;
-    logger.error({ err: error }, error.message);
-    onFailure?.(error);
-  };
 
-  const readAfter = async (after: number, max: number): Promise<readonly Sized[]> => {
-    const headBefore = head;
-    const rows = await reading(() => postgres.query<RowOfStream>(afterText, [after, max]));
-    await decoder.prepare(rows);
-    const records = rows.map((row, index) => {
-      if (row.position !== after + 1 + index)
-        throw damage(`the record at position ${after + 1 + index} is missing`);
-      return decoder.decodeOfStream(row);
-    });
-    if (records.length < Math.min(max, headBefore - after))
-      throw damage(`the record at position ${after + 1 + records.length} is missing`);
-    return records;
-  };
-  const tail = logTail(readAfter, limits);
-  const crowd = followers({
+  const following = logFollowing({
+    postgres,
+    decoder,
     clock,
-    head: () => head,
-    recent: tail.recent,
-    stored: (after, max) => tail.after(after, max, head),
-    onUnreadable: report,
-    onGoesOn: (position) =>
-      logger.info({ position }, `a follower of the log goes on after position ${position}`),
+    logger,
+    limits,
+    head: head.position,
+    reading,
+    onLooked: ({ readOnly }) => {
+      if (readOnly === 'off' && problem !== undefined) logger.info('the event log is reached again');
+      problem = readOnly === 'on' ? 'PostgreSQL only reads: it takes no appends' : undefined;
+    },
+    onFailure: (error) => {
+      logger.error({ err: error }, error.message);
+      options.onFailure?.(error);
+    },
   });
-  const heard = (position: number) => {
-    if (position <= head) return;
-    head = position;
-    crowd.poke();
-  };
-
-  const intake = appendIntake(types);
-  const keepOwn = (append: AppendCall, answer: AppendAnswer) => {
-    ownHead = answer.position;
-    if (following > 0) tail.own(recordsOf(append, answer));
-  };
-  let ownHead = 0;
-  const recordsOf = ({ stream, expected, events, texts }: AppendCall, answer: AppendAnswer): Sized[] =>
-    events.map((event, index) => {
-      const revision = expected + 1 + index;
-      const { id, type, correlation, causation, data } = event;
-      const position = answer.position - events.length + 1 + index;
-      const { version } = intake.typeOf(type);
-      const record = {
-        position,
-        stream,
-        revision,
-        id,
-        type,
-        version,
-        time: answer.time,
-        correlation,
-        causation,
-        data,
-      };
-      return { record: record as RecordedEvent, size: texts[index]!.length };
-    });
+  const streams = streamReads(postgres, decoder, limits);
   const writer = logWriter({
     call: appendCalls(postgres, intake.typeOf),
     intake,
     clock,
     limits,
-    onStored: keepOwn,
-    onAnswered: () => heard(ownHead),
+    onStored: (append, answer) => following.own(() => recordsOf(append, answer, intake.typeOf)),
+    onAnswered: following.heard,
     onUnavailable: unavailable,
     observeAppendMs: options.observeAppendMs,
   });
-  const streams = streamReads(postgres, decoder, limits);
-
-  /** Reads where the log ends; a log that has lost its end must not go on as if that had never been. */
-  const look = async () => {
-    const headBefore = head;
-    const found = await reading(() => headOf(postgres));
-    problem = found.readOnly === 'on' ? 'PostgreSQL takes no writes: it is read-only' : undefined;
-    if (found.position < headBefore)
-      report(damage(`records after position ${found.position} are missing, up to ${headBefore}`));
-    heard(found.position);
-    return found.position;
-  };
-  let cancelLook = () => {};
-  const keepLooking = () => {
-    cancelLook = clock.after(lookEveryMs, () => {
-      look()
-        .catch((error) => logger.debug({ err: error }, 'cannot look where the log ends'))
-        .finally(() => closed === undefined && keepLooking());
-    });
-  };
-  keepLooking();
-
-  const listen = () => {
-    listening ??= postgres.listen(`${postgres.schema}.log`, (payload) => {
-      if (payload === undefined) look().catch(() => {});
-      else heard(Number(payload));
-    });
-  };
 
   return {
     append: writer.append,
     readStream: (stream, asked) => reading(() => streams.readStream(stream, asked)),
     headOf: (stream) => reading(() => streams.headOf(stream)),
-    readAll: async (after, max) => {
-      const kept = tail.recent(after, max);
-      if (kept?.length === max) return kept;
-      return (await readAfter(after, max)).map(({ record }) => record);
-    },
-    head: look,
-    follow: (after, batchMax, onRecords) => {
-      if (closed !== undefined) return { close: async () => {} };
-      following += 1;
-      listen();
-      const subscription = crowd.follow(after, batchMax, onRecords);
-      let ended = false;
-      return {
-        close: () => {
-          if (!ended) following -= 1;
-          ended = true;
-          return subscription.close();
-        },
-      };
-    },
+    readAll: following.readAll,
+    head: following.look,
+    follow: following.follow,
     problems: () => (problem === undefined ? [] : [problem]),
+    importRecords: recordImport(postgres, types, reading),
     close: () => {
-      closed ??= (async () => {
-        cancelLook();
-        await writer.close();
-        await Promise.all([crowd.close(), listening?.close()]);
-      })();
+      closed ??= writer.close().then(following.close);
       return closed;
     },
   };
 };
 
-const headOf = async (postgres: Postgres): Promise<Head> => {
-  const [head] = await postgres.query<Head>(headText);
-  if (head === undefined) throw damage('where it ends is missing');
-  return head;
-};
-
 const opened = async (postgres: Postgres) => {
   try {
-    const types = await openTypes(postgres);
-    return { types, decoder: recordDecoder(types), first: await headOf(postgres) };
+    return { types: await openTypes(postgres), head: await readHead(postgres) };
   } catch (error) {
-    if (error instanceof UnavailableError || error instanceof StartError) throw error;
+    if (error instanceof UnavailableError) throw error;
     const { message } = error as Error;
     throw new StartError(
       'postgres',

@@ -25,8 +25,8 @@ export type WriterParts = {
   readonly limits: WriterLimits;
   /** Called with each append that was stored now, in the order of positions within a call, before it resolves. */
   readonly onStored: (append: AppendCall, answer: AppendAnswer) => void;
-  /** Called after those of each call. */
-  readonly onAnswered: () => void;
+  /** Called after those of each call that stored any, with the position of the last. */
+  readonly onAnswered: (position: number) => void;
   /** Called where it is not known what has become of a call. */
   readonly onUnavailable: (error: UnavailableError) => void;
   /** How long a call took until its answer came, which is after the sync. */
@@ -92,7 +92,8 @@ export const logWriter = (parts: WriterParts) => {
       const answers = await call(appends);
       parts.observeAppendMs?.(clock.monotonic() - startedAt);
       for (const [index, pending] of appends.entries()) answer(pending, answers[index]!);
-      parts.onAnswered();
+      const last = answers.findLast(({ stored }) => stored);
+      if (last !== undefined) parts.onAnswered(last.position);
     } catch (error) {
       if (error instanceof UnavailableError) parts.onUnavailable(error);
       // The server refuses what one of them holds: that must not be the others' fault.

@@ -89,14 +89,18 @@ create function log_append(
 ) returns table (head bigint, "position" bigint, "time" bigint, stored boolean)
 language plpgsql
 -- Plans are kept, and made while the tables are still small: they must be those for big ones.
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_generic_plan set jit = off
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 declare
   ends log_head := log_begin();
   begun bigint := ends."position";
   now bigint := greatest(ends."time", floor(extract(epoch from clock_timestamp()) * 1000)::bigint);
+  places record;
   streams bigint[];
   heads bigint[];
+  made boolean := false;
+  moved boolean := false;
   -- Of each append the position before its first event; -1 where it is not stored now.
   befores bigint[] := array_fill(-1::bigint, array[cardinality(owners)]);
   positions bigint[] := array_fill(0::bigint, array[cardinality(owners)]);
@@ -104,12 +108,17 @@ declare
   first integer := 1;
   last log_records;
 begin
-  select p.streams, p.heads into streams, heads from log_places(owners, categories) p;
+  places := log_places(owners, categories);
+  streams := places.streams;
+  heads := places.heads;
   for i in 1 .. cardinality(owners) loop
     if heads[i] = expecteds[i] then
       if streams[i] = 0 then
         ends.stream := ends.stream + 1;
         streams[i] := ends.stream;
+        made := true;
+      else
+        moved := true;
       end if;
       befores[i] := ends."position";
       ends."position" := ends."position" + counts[i];
@@ -134,14 +143,18 @@ begin
 
   if ends."position" > begun then
     ends."time" := now;
-    insert into log_streams (stream, head, owner, category)
-      select a.stream, a.head, a.owner, a.category
-      from unnest(streams, heads, owners, categories, expecteds, befores)
-        as a (stream, head, owner, category, expected, before)
-      where a.before >= 0 and a.expected = -1;
-    update log_streams l set head = a.head
-      from unnest(streams, heads, expecteds, befores) as a (stream, head, expected, before)
-      where l.stream = a.stream and a.before >= 0 and a.expected >= 0;
+    if made then
+      insert into log_streams (stream, head, owner, category)
+        select a.stream, a.head, a.owner, a.category
+        from unnest(streams, heads, owners, categories, expecteds, befores)
+          as a (stream, head, owner, category, expected, before)
+        where a.before >= 0 and a.expected = -1;
+    end if;
+    if moved then
+      update log_streams l set head = a.head
+        from unnest(streams, heads, expecteds, befores) as a (stream, head, expected, before)
+        where l.stream = a.stream and a.before >= 0 and a.expected >= 0;
+    end if;
     insert into log_records ("position", stream, revision, "time", type, crc, id, causation, correlation, data)
       select befores[e.append] + e.revision - expecteds[e.append], streams[e.append], e.revision, now,
         e.type, e.crc, e.id, e.causation, e.correlation, e.data
@@ -163,7 +176,8 @@ create function log_read(
   id text, causation text, correlation text, data text
 )
 language plpgsql stable
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_generic_plan set jit = off
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 begin
   return query
@@ -190,7 +204,8 @@ create function log_after(after bigint, most bigint) returns table (
   id text, causation text, correlation text, data text, owner text, category text
 )
 language plpgsql stable
-set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off
+set plan_cache_mode = force_generic_plan set jit = off
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
 as $$
 begin
   return query
@@ -200,5 +215,72 @@ begin
       select * from log_records l where l."position" > after and l."position" <= after + most
       order by l."position" offset 0
     ) r left join log_streams s on s.stream = r.stream;
+end
+$$;
+
+-- Stores records of another log as they are, in their order; passes over those that are there already. Of each which of
+-- the streams it is of (from 1). Stores nothing where one of them cannot stand at its revision: `refused` is its number.
+create function log_import(
+  owners text[], categories text[],
+  ofs integer[], revisions bigint[], times bigint[], types integer[], crcs integer[],
+  ids text[], causations text[], correlations text[], datas text[]
+) returns table (stored bigint, refused integer, why text)
+language plpgsql
+set plan_cache_mode = force_generic_plan set jit = off
+set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+as $$
+declare
+  ends log_head := log_begin();
+  begun bigint := ends."position";
+  places record;
+  streams bigint[];
+  heads bigint[];
+  -- Of each record its position; 0 where it is there already.
+  positions bigint[] := array_fill(0::bigint, array[cardinality(ofs)]);
+  s integer;
+  there log_records;
+begin
+  places := log_places(owners, categories);
+  streams := places.streams;
+  heads := places.heads;
+  for i in 1 .. cardinality(ofs) loop
+    s := ofs[i];
+    if revisions[i] <= heads[s] then
+      select * into there from log_records r where r.stream = streams[s] and r.revision = revisions[i];
+      if (there.id, there."time", there.crc, there.data) is distinct from (ids[i], times[i], crcs[i], datas[i]) then
+        return query select 0::bigint, i, 'another record stands there';
+        return;
+      end if;
+    elsif revisions[i] > heads[s] + 1 then
+      return query select 0::bigint, i, format('the stream ends at revision %s', heads[s]);
+      return;
+    elsif times[i] < ends."time" then
+      return query select 0::bigint, i, 'the log holds records of a later time';
+      return;
+    else
+      if streams[s] = 0 then
+        ends.stream := ends.stream + 1;
+        streams[s] := ends.stream;
+      end if;
+      heads[s] := revisions[i];
+      ends."position" := ends."position" + 1;
+      ends."time" := times[i];
+      positions[i] := ends."position";
+    end if;
+  end loop;
+
+  if ends."position" > begun then
+    insert into log_streams (stream, head, owner, category)
+      select a.stream, a.head, a.owner, a.category
+      from unnest(streams, heads, owners, categories) as a (stream, head, owner, category)
+      on conflict (stream) do update set head = excluded.head;
+    insert into log_records ("position", stream, revision, "time", type, crc, id, causation, correlation, data)
+      select r."position", streams[r.s], r.revision, r."time", r.type, r.crc, r.id, r.causation, r.correlation, r.data
+      from unnest(positions, ofs, revisions, times, types, crcs, ids, causations, correlations, datas)
+        as r ("position", s, revision, "time", type, crc, id, causation, correlation, data)
+      where r."position" > 0;
+    perform log_end(ends);
+  end if;
+  return query select ends."position" - begun, null::integer, null::text;
 end
 $$;
