@@ -2,6 +2,8 @@ import { topics } from '@recourse/contracts/registry';
 import kafkajs, { type Admin } from 'kafkajs';
 import type { Logger } from 'pino';
 import { StartError, UnavailableError } from '../errors.ts';
+import { sleep } from '../ports/clock.ts';
+import { systemClock } from '../system.ts';
 import { type KafkaSettings, kafkaClient } from './client.ts';
 import { describeKafkaError, kafkaCode } from './kafka-errors.ts';
 import {
@@ -37,8 +39,8 @@ export const topicNames = (prefix: string): readonly string[] =>
   topics.flatMap((topic) => [prefix + topic, prefix + deadLetterTopic(topic)]);
 
 const createMsMax = 30_000;
-/** All brokers know of a new topic before long. */
-const looksMax = 20;
+const looksMax = 50;
+const lookAgainMs = 100;
 
 /**
  * Looks at all topics, after making those that are not there where `create` says so; what is there is never changed.
@@ -52,10 +54,7 @@ export const lookAtTopics = (options: TopicsOptions & { readonly create?: boolea
     const missing = names.filter((name) => !there.has(name));
     if (options.create !== true || missing.length === 0) return reportOf(names, there, [], options);
     await createTopics(admin, missing, options);
-    for (let looks = 1; ; looks += 1) {
-      const now = await topicsThere(admin, names);
-      if (now.size === names.length || looks === looksMax) return reportOf(names, now, missing, options);
-    }
+    return reportOf(names, await allThere(admin, names), missing, options);
   });
 
 /**
@@ -162,6 +161,20 @@ const topicsThere = async (
   );
 };
 
+/** New topics are known to all brokers before long: until then some say that there are none. */
+const allThere = async (admin: Admin, names: readonly string[]): Promise<ReadonlyMap<string, TopicNow>> => {
+  for (let looks = 1; ; looks += 1) {
+    try {
+      const there = await topicsThere(admin, names);
+      const known = [...there.values()].every(({ partitions }) => partitions > 0);
+      if ((there.size === names.length && known) || looks === looksMax) return there;
+    } catch (error) {
+      if (kafkaCode(error) !== 'UNKNOWN_TOPIC_OR_PARTITION' || looks === looksMax) throw error;
+    }
+    await sleep(systemClock, lookAgainMs);
+  }
+};
+
 const createTopics = async (admin: Admin, missing: readonly string[], options: TopicsOptions) => {
   const { partitions: numPartitions, replicationFactor } = options;
   const configEntries = Object.entries(topicSettings(replicationFactor)).map(([name, value]) => ({
@@ -170,6 +183,7 @@ const createTopics = async (admin: Admin, missing: readonly string[], options: T
   }));
   await admin.createTopics({
     timeout: createMsMax,
+    waitForLeaders: false,
     topics: missing.map((topic) => ({ topic, numPartitions, replicationFactor, configEntries })),
   });
 };

@@ -1,0 +1,344 @@
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import type { OrderId } from '@recourse/contracts/ids';
+import { orderStream } from '@recourse/contracts/streams';
+import { publisher as appender, newKey, sagaAdvanced, until } from '../../test/contract/broker-fixture.ts';
+import {
+  describeOnStack,
+  type FreshDatabase,
+  freshDatabase,
+  freshPrefix,
+  silent,
+  stack,
+} from '../../test/stack/kit.ts';
+import { UnavailableError, UnknownVersionError } from '../errors.ts';
+import { type KafkaSettings, kafkaClient } from '../kafka/client.ts';
+import { hashOf } from '../kafka/partition.ts';
+import { openPublisher, type Publisher } from '../kafka/publisher.ts';
+import { firstsByKey, type Lying, readTopics } from '../kafka/testing/read-topics.ts';
+import { lookAtTopics, topicNames } from '../kafka/topics.ts';
+import { temporaryLogs } from '../log/testing/temporary.ts';
+import type { EventLog } from '../ports/event-log.ts';
+import type { Lease, Leases } from '../ports/leases.ts';
+import type { Postgres } from '../postgres/connect.ts';
+import { LeaseLostError, openLeases } from '../postgres/leases.ts';
+import { systemClock } from '../system.ts';
+import { relayCheckpoints } from './checkpoints.ts';
+import { openRelay, type Relay } from './relay.ts';
+import { pausableClock } from './testing/pausable.ts';
+
+const kafka: KafkaSettings = { brokers: stack.kafkaBrokers, clientId: 'test' };
+const shards = 4;
+
+/** A relay as a process of its own would run it. */
+type Process = {
+  readonly relay: Relay;
+  /** The leases that it has got, the last one of each shard. */
+  readonly got: Map<string, Lease>;
+  readonly fatal: Error[];
+  /** It reaches nothing any more, and sends nothing: as if it had been killed. */
+  kill(): void;
+  pause(): void;
+  goOn(): void;
+};
+
+describeOnStack('the relay', () => {
+  const logs = temporaryLogs();
+  let database: FreshDatabase;
+  let prefix: string;
+  let log: EventLog;
+  let append: ReturnType<typeof appender>;
+  let running: Process[] = [];
+  let publishers: Publisher[] = [];
+  const prefixes: string[] = [];
+
+  beforeAll(async () => {
+    database = await freshDatabase();
+  });
+  afterEach(async () => {
+    await Promise.all(running.map(({ relay }) => relay.close()));
+    await Promise.all(publishers.map((publisher) => publisher.close()));
+    running = [];
+    publishers = [];
+    await logs.clean();
+  });
+  afterAll(async () => {
+    await database.drop();
+    const admin = kafkaClient(kafka, silent).admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: prefixes.flatMap(topicNames) });
+    await admin.disconnect();
+  });
+
+  /** An empty log and empty topics. */
+  const anew = async () => {
+    prefix = freshPrefix();
+    prefixes.push(prefix);
+    await lookAtTopics({ kafka, prefix, partitions: 3, replicationFactor: 1, logger: silent, create: true });
+    await database.postgres.query('truncate relay_checkpoint');
+    log = logs.open(logs.path());
+    append = appender(log);
+  };
+
+  const start = ({ of = log, count = shards } = {}): Process => {
+    const process = pausableClock(systemClock);
+    const { clock } = process;
+    const { postgres } = database;
+    let killed = false;
+    let held: (() => void)[] = [];
+    const alive: Postgres = {
+      ...postgres,
+      query: async (text, values) => {
+        if (killed) throw new UnavailableError('killed');
+        return postgres.query(text, values);
+      },
+      transaction: async (run, isolation) => {
+        if (killed) throw new UnavailableError('killed');
+        return postgres.transaction(run, isolation);
+      },
+    };
+    const real = openPublisher({ kafka, prefix, clock, logger: silent });
+    publishers.push(real);
+    const got = new Map<string, Lease>();
+    const leases: Leases = {
+      compete: (kind, pieces, begin) =>
+        openLeases({ postgres: alive, clock, logger: silent }).compete(kind, pieces, (lease) => {
+          got.set(lease.piece, lease);
+          return begin(lease);
+        }),
+    };
+    const fatal: Error[] = [];
+    const relay = openRelay({
+      log: of,
+      leases,
+      postgres: alive,
+      shards: count,
+      clock,
+      logger: silent,
+      onFatal: (error) => fatal.push(error),
+      publisher: {
+        problems: real.problems,
+        send: async (messages, isStale) => {
+          if (killed) await new Promise(() => {});
+          if (process.isPaused()) await new Promise<void>((resolve) => held.push(resolve));
+          await real.send(messages, isStale);
+        },
+      },
+    });
+    const it: Process = {
+      relay,
+      got,
+      fatal,
+      pause: process.pause,
+      goOn: () => {
+        process.goOn();
+        for (const go of held) go();
+        held = [];
+      },
+      kill: () => {
+        killed = true;
+      },
+    };
+    running.push(it);
+    return it;
+  };
+
+  const keys = Array.from({ length: 24 }, newKey);
+  const shardOf = (key: string, of = shards) => hashOf(key) % of;
+  let next = 0;
+  /** What was appended, by topic and key, in order. */
+  const appended = new Map<string, number[]>();
+  const appendSome = async (rounds = 5, of: readonly OrderId[] = keys) => {
+    for (let round = 0; round < rounds; round += 1) {
+      await Promise.all(
+        of.map((key) => {
+          next += 1;
+          return append(key, next % 2 === 0 ? 'payment.events' : 'shipping.events', next);
+        }),
+      );
+    }
+  };
+  const published = async (relay: Relay) =>
+    until(
+      async () => (await relay.lag()) === 0,
+      () => 'its lag to be 0',
+    );
+  const lie = () => readTopics(kafka, prefix, ['payment.events', 'shipping.events'], silent);
+  const positionsOf = (messages: readonly Lying[]) => messages.map(({ position }) => position);
+
+  /** Everything in the log that is published lies there, for each topic and key first in the order of the log. */
+  const expectComplete = async (lying: readonly Lying[]) => {
+    appended.clear();
+    for (const { position, type, correlation } of await log.readAll(0, 100_000)) {
+      const of = `${type === 'OrderShipped' ? 'shipping' : 'payment'}.events ${correlation}`;
+      appended.set(of, [...(appended.get(of) ?? []), position]);
+    }
+    const firsts = firstsByKey(lying);
+    expect(firsts.size).toBe(appended.size);
+    for (const [of, positions] of appended) expect(positionsOf(firsts.get(of)!)).toEqual(positions);
+  };
+
+  it('publishes every record that has a topic and every command, once and in order, and goes on where it was', async () => {
+    await anew();
+    await appendSome();
+    const first = start();
+    await appendSome();
+    await published(first.relay);
+    expect(first.relay.problems()).toEqual([]);
+    await first.relay.close();
+    const second = start();
+    await appendSome();
+    const key = newKey();
+    await log.append(orderStream('saga', key), -1, [sagaAdvanced(key)]);
+    await published(second.relay);
+    const topics = [
+      'payment.events',
+      'shipping.events',
+      'saga.events',
+      'payment.commands',
+      'shipping.commands',
+    ];
+    const lying = await readTopics(kafka, prefix, topics, silent);
+    const others = lying.filter((it) => it.key === key).map(({ topic, type }) => `${topic} ${type}`);
+    expect(others.toSorted()).toEqual([
+      'payment.commands ProcessPayment',
+      'saga.events SagaAdvanced',
+      'shipping.commands ShipOrder',
+    ]);
+    const numbered = lying.filter((it) => it.key !== key);
+    expect(numbered).toHaveLength(15 * keys.length);
+    expect(new Set(positionsOf(numbered)).size).toBe(numbered.length);
+    for (const messages of firstsByKey(numbered).values())
+      expect(positionsOf(messages)).toEqual(positionsOf(messages).toSorted((a, b) => a - b));
+  });
+
+  it('shares the shards with another, without sending anything again', async () => {
+    await anew();
+    const one = start();
+    await appendSome();
+    await until(() => one.relay.held().length === shards);
+    const two = start();
+    const appending = appendSome(40);
+    await until(() => two.relay.held().length === shards / 2);
+    await appending;
+    await appendSome();
+    await published(two.relay);
+    expect([...one.relay.held(), ...two.relay.held()].toSorted()).toEqual(['0', '1', '2', '3']);
+    const lying = await lie();
+    await expectComplete(lying);
+    expect(lying).toHaveLength(50 * keys.length);
+  });
+
+  it('takes over what one had that was killed, and loses nothing', async () => {
+    await anew();
+    const one = start();
+    await until(() => one.relay.held().length === shards);
+    const two = start();
+    await until(() => two.relay.held().length === shards / 2);
+    await appendSome();
+    const appending = appendSome(60);
+    const head = await log.head();
+    await until(async () => (await log.head()) > head + 200);
+    one.kill();
+    const killedAt = performance.now();
+    await appending;
+    await until(() => two.relay.held().length === shards);
+    expect(performance.now() - killedAt).toBeLessThan(10_000);
+    await published(two.relay);
+    await expectComplete(await lie());
+  });
+
+  it('may repeat what it had in hand when it was paused, but moves no checkpoint', async () => {
+    await anew();
+    const one = start();
+    await until(() => one.relay.held().length === shards);
+    await appendSome();
+    await published(one.relay);
+    const before = new Map(one.got);
+    one.pause();
+    await appendSome();
+    const two = start();
+    await until(() => two.relay.held().length === shards);
+    await appendSome();
+    await published(two.relay);
+    await two.relay.close();
+    const checkpoints = relayCheckpoints(database.postgres, shards);
+    const stood = await checkpoints.all();
+    expect([...stood.values()]).toEqual(new Array(shards).fill(await log.head()));
+
+    // As one would that has not noticed anything.
+    for (const [piece, lease] of before) {
+      const unaware = { ...lease, lost: new AbortController().signal };
+      const further = { shard: Number(piece), position: 1_000_000, lease: unaware };
+      await expect(checkpoints.save([further])).rejects.toThrow(LeaseLostError);
+    }
+    one.goOn();
+    expect([...before.values()].every(({ lost }) => lost.aborted)).toBe(true);
+    await until(() => one.relay.held().length === shards);
+    await appendSome();
+    await published(one.relay);
+    await expectComplete(await lie());
+  });
+
+  it('reads again from where a shard lies behind for that shard alone', async () => {
+    await anew();
+    await appendSome();
+    const head = await log.head();
+    const behind = shardOf(keys[0]!);
+    const rows = Array.from({ length: shards }, (_, shard) => (shard === behind ? 0 : head));
+    await database.postgres.query(
+      'insert into relay_checkpoint select $1, ordinality - 1, position from unnest($2::bigint[]) with ordinality as t (position)',
+      [shards, rows],
+    );
+    const one = start();
+    await published(one.relay);
+    const lying = await lie();
+    expect(new Set(lying.map(({ key }) => shardOf(key)))).toEqual(new Set([behind]));
+    const mine = (await log.readAll(0, 10_000)).filter((it) => shardOf(it.correlation) === behind);
+    expect(positionsOf(lying).toSorted((a, b) => a - b)).toEqual(mine.map(({ position }) => position));
+  });
+
+  it('goes on where another division into shards has ended', async () => {
+    await anew();
+    const one = start();
+    await appendSome();
+    await published(one.relay);
+    await one.relay.close();
+    const two = start({ count: 3 });
+    await appendSome();
+    await published(two.relay);
+    const lying = await lie();
+    await expectComplete(lying);
+    expect(lying).toHaveLength(10 * keys.length);
+  });
+
+  it('stops at a record that it does not understand', async () => {
+    await anew();
+    await appendSome(1);
+    const at = 10;
+    const newer: EventLog = {
+      ...log,
+      follow: (after, batchMax, onRecords) =>
+        log.follow(after, batchMax, (records) =>
+          onRecords(records.map((it) => (it.position === at ? { ...it, version: 99 } : it))),
+        ),
+    };
+    const one = start({ of: newer });
+    await until(() => one.fatal.length > 0);
+    expect(one.fatal[0]).toBeInstanceOf(UnknownVersionError);
+    expect(one.relay.problems()[0]).toContain('position 10');
+    await one.relay.close();
+    expect(await relayCheckpoints(database.postgres, shards).all()).toEqual(
+      new Map(Array.from({ length: shards }, (_, shard) => [shard, at - 1])),
+    );
+    expect(Math.max(...positionsOf(await lie()))).toBe(at - 1);
+  });
+
+  it('publishes nothing of a log that ends before its checkpoint', async () => {
+    await anew();
+    await database.postgres.query('insert into relay_checkpoint values ($1, 0, 1000)', [shards]);
+    const one = start();
+    const isAhead = (problem: string) =>
+      problem.startsWith('shard 0 of the relay was published up to position 1000');
+    await until(() => one.relay.problems().some(isAhead));
+  });
+});
