@@ -7,6 +7,7 @@ import type { BrokerHarness, BrokerSettings } from '../../../test/contract/broke
 import { type FreshDatabase, freshPrefix, silent, stack } from '../../../test/stack/kit.ts';
 import { messagesOf } from '../../broker/messages.ts';
 import { openSqliteLog } from '../../log/sqlite-log.ts';
+import { sleep } from '../../ports/clock.ts';
 import type { EventLog, Subscription } from '../../ports/event-log.ts';
 import { systemClock } from '../../system.ts';
 import { type KafkaBroker, type KafkaBrokerOptions, openKafkaBroker } from '../broker.ts';
@@ -20,15 +21,17 @@ export const kafkaSettings: KafkaSettings = { brokers: stack.kafkaBrokers, clien
 export const openKafkaKit = async () => {
   const kafka = new Kafka({ brokers: stack.kafkaBrokers, clientId: 'test', logLevel: logLevel.NOTHING });
   const admin = kafka.admin();
-  const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
-  await Promise.all([admin.connect(), producer.connect()]);
+  await admin.connect();
   return {
     kafka,
     admin,
-    producer,
-    close: async (): Promise<void> => {
-      await Promise.all([admin.disconnect(), producer.disconnect()]);
+    /** A producer for the topics of one test: it works no more once a topic that it has used is gone. */
+    producer: async (): Promise<Producer> => {
+      const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+      await producer.connect();
+      return producer;
     },
+    close: (): Promise<void> => admin.disconnect(),
   };
 };
 export type KafkaKit = Awaited<ReturnType<typeof openKafkaKit>>;
@@ -41,10 +44,27 @@ export const makeTopics = async (
 ): Promise<string> => {
   const all = names.flatMap((name) => [name, `${name}.dlq`]);
   await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: all.map((name) => ({ topic: prefix + name, numPartitions: partitions, replicationFactor: 1 })),
   });
+  await leaders(
+    admin,
+    all.map((name) => prefix + name),
+  );
   return prefix;
+};
+
+/** Waits until topics that were just made can be used; the library's own wait fails where they are not known yet. */
+const leaders = async (admin: Admin, names: string[]): Promise<void> => {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      await Promise.all(names.map((name) => admin.fetchTopicOffsets(name)));
+      return;
+    } catch (error) {
+      if (tries > 200) throw error;
+      await sleep(systemClock, 20);
+    }
+  }
 };
 
 /** Removes all topics of a prefix. */
@@ -53,7 +73,7 @@ export const dropTopics = async (admin: Admin, prefix: string): Promise<void> =>
   if (found.length > 0) await admin.deleteTopics({ topics: found });
 };
 
-/** Publishes a log: every message of every record, in order. Resolves `idle` when it has published to the head. */
+/** Publishes a log: every message of every record, in order. */
 export const relayOf = (log: EventLog, producer: Producer, prefix: string): Subscription => {
   const wanted = new Set(topics);
   return log.follow(0, 500, async (records) => {
@@ -82,7 +102,8 @@ export const kafkaHarness = async (
   const folder = await mkdtemp(join(tmpdir(), 'recourse-kafka-'));
   const log = openSqliteLog({ path: join(folder, 'log.db'), clock: systemClock });
   const prefix = await makeTopics(kit.admin, names);
-  const relay = relayOf(log, kit.producer, prefix);
+  const producer = await kit.producer();
+  const relay = relayOf(log, producer, prefix);
   return {
     log,
     prefix,
@@ -99,6 +120,7 @@ export const kafkaHarness = async (
       }),
     end: async () => {
       await relay.close();
+      await producer.disconnect();
       await log.close();
       await rm(folder, { recursive: true, force: true });
       await dropTopics(kit.admin, prefix);
