@@ -33,8 +33,8 @@ export type RecordedEvent<T extends EventType = EventType> = {
   };
 }[T];
 
-/** Where an append came to stand: of its last event. */
-export type Appended = { readonly revision: number; readonly position: number; readonly time: number };
+/** Where an append came to stand: of its last event; its time where the log says it without being asked again. */
+export type Appended = { readonly revision: number; readonly position: number; readonly time?: number };
 
 /** `expectedRevision` of a stream that must not exist yet. */
 export const noStream = -1;

@@ -1,10 +1,10 @@
 import { expect, it } from '@jest/globals';
 import { UnavailableError } from '../../../infra/errors.ts';
 import { noStream } from '../../../infra/ports/event-log.ts';
-import { freshStream, type Open, someEvents, until } from './events.ts';
+import { freshStream, type Open, type Start, someEvents, until } from './events.ts';
 
 /** What closing promises. */
-export const closing = (open: Open) => {
+export const closing = (open: Open, start: Start) => {
   it('ends what is queued when it closes, and refuses what comes later', async () => {
     const log = open();
     const stream = freshStream();
@@ -21,7 +21,7 @@ export const closing = (open: Open) => {
     await log.append(freshStream(), noStream, someEvents(3));
     let begun = 0;
     let ended = 0;
-    log.follow(0, 1, async () => {
+    log.follow(start(), 1, async () => {
       begun += 1;
       await new Promise((resolve) => setImmediate(resolve));
       ended += 1;

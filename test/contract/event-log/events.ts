@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { EventId } from '@recourse/contracts/ids';
 import type { StreamName } from '@recourse/contracts/streams';
 import type { EventLog, NewEvent, RecordedEvent } from '../../../infra/ports/event-log.ts';
@@ -5,12 +6,17 @@ import type { EventLog, NewEvent, RecordedEvent } from '../../../infra/ports/eve
 /** Gives the log of the test at hand. */
 export type Open = () => EventLog;
 
+/** Gives the position after which that log holds what the test at hand has written. */
+export type Start = () => number;
+
+/** Tells this run's ids and streams from those of others, for logs that keep them. */
+const run = randomUUID().slice(0, 8);
 let idsGiven = 0;
 
 /** A UUID that no other call gives. */
 const freshId = (): EventId => {
   idsGiven += 1;
-  return `00000000-0000-4000-8000-${idsGiven.toString(16).padStart(12, '0')}` as EventId;
+  return `${run}-0000-4000-8000-${idsGiven.toString(16).padStart(12, '0')}` as EventId;
 };
 
 /** An event with a fresh id; `note` tells it from others. */

@@ -1,22 +1,22 @@
 import { expect, it } from '@jest/globals';
 import { noStream, type RecordedEvent } from '../../../infra/ports/event-log.ts';
-import { anEvent, freshStream, idsOf, type Open, someEvents, until } from './events.ts';
+import { anEvent, freshStream, idsOf, type Open, type Start, someEvents, until } from './events.ts';
 
 /** What following promises. */
-export const following = (open: Open) => {
+export const following = (open: Open, start: Start) => {
   it('hands over what was and what comes, once each, in order, in batches of 1 to batchMax', async () => {
     const log = open();
     for (let count = 0; count < 10; count += 1) await log.append(freshStream(), noStream, someEvents(3));
     const seen: RecordedEvent[] = [];
     const sizes: number[] = [];
-    const subscription = log.follow(0, 4, (records) => {
+    const subscription = log.follow(start(), 4, (records) => {
       sizes.push(records.length);
       seen.push(...records);
     });
     await Promise.all(Array.from({ length: 10 }, () => log.append(freshStream(), noStream, someEvents(3))));
     await log.append(freshStream(), noStream, someEvents(5));
     await until(() => seen.length >= 65);
-    expect(seen).toEqual(await log.readAll(0, 100));
+    expect(seen).toEqual(await log.readAll(start(), 100));
     expect(Math.max(...sizes)).toBe(4);
     expect(Math.min(...sizes)).toBeGreaterThanOrEqual(1);
     await subscription.close();
@@ -44,14 +44,14 @@ export const following = (open: Open) => {
     const gate = new Promise<void>((resolve) => {
       letGo = resolve;
     });
-    const slowOne = log.follow(0, 2, async (records) => {
+    const slowOne = log.follow(start(), 2, async (records) => {
       atWork += 1;
       atWorkMost = Math.max(atWork, atWorkMost);
       slow.push(...idsOf(records));
       await gate;
       atWork -= 1;
     });
-    const quickOne = log.follow(0, 100, (records) => void quick.push(...idsOf(records)));
+    const quickOne = log.follow(start(), 100, (records) => void quick.push(...idsOf(records)));
     for (let count = 0; count < 20; count += 1) await log.append(freshStream(), noStream, [anEvent()]);
     await until(() => quick.length === 20);
     expect(slow.length).toBeLessThanOrEqual(2);
@@ -74,13 +74,13 @@ export const following = (open: Open) => {
     const log = open();
     await log.append(freshStream(), noStream, someEvents(2));
     const batches: string[][] = [];
-    const subscription = log.follow(0, 3, (records) => {
+    const subscription = log.follow(start(), 3, (records) => {
       batches.push(idsOf(records));
       if (batches.length === 1) void log.append(freshStream(), noStream, someEvents(5));
       return batches.length < 3 ? refuse() : undefined;
     });
     await until(() => batches.length >= 5);
-    const ids = idsOf(await log.readAll(0, 100));
+    const ids = idsOf(await log.readAll(start(), 100));
     const first = ids.slice(0, 2);
     expect(batches).toEqual([first, first, first, ids.slice(2, 5), ids.slice(5, 7)]);
     await subscription.close();
@@ -91,7 +91,7 @@ export const following = (open: Open) => {
     await log.append(freshStream(), noStream, someEvents(4));
     let begun = 0;
     let letGo = () => {};
-    const subscription = log.follow(0, 1, () => {
+    const subscription = log.follow(start(), 1, () => {
       begun += 1;
       return new Promise<void>((resolve) => {
         letGo = resolve;
@@ -114,7 +114,7 @@ export const following = (open: Open) => {
     const log = open();
     const stream = freshStream();
     const seen: number[] = [];
-    const subscription = log.follow(0, 10, async (records) => {
+    const subscription = log.follow(start(), 10, async (records) => {
       for (const { revision } of records) {
         seen.push(revision);
         if (revision < 5) await log.append(stream, revision, [anEvent()]);
@@ -130,7 +130,7 @@ export const following = (open: Open) => {
     const log = open();
     const early: number[] = [];
     let seen = 0;
-    const subscription = log.follow(0, 100, async (records) => {
+    const subscription = log.follow(start(), 100, async (records) => {
       const head = await log.head();
       for (const { position } of records) if (position > head) early.push(position);
       seen += records.length;
