@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { openPostgresTimerStore } from '@recourse/infra/postgres/timer-store';
+import { timersSuite } from '../test/contract/timers/alone.ts';
+import { sharedTimersSuite } from '../test/contract/timers/shared.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../test/stack/kit.ts';
-import { sharedTimersSuite } from './testing/shared-timers-suite.ts';
-import { timersSuite } from './testing/timers-suite.ts';
 
 describeOnStack('on PostgreSQL', () => {
   let database: FreshDatabase;

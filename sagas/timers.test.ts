@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openTimerStore } from '@recourse/infra/timer-store';
-import { timersSuite } from './testing/timers-suite.ts';
+import { timersSuite } from '../test/contract/timers/alone.ts';
 
 timersSuite('in a file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'recourse-timer-store-'));

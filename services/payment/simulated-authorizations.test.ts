@@ -3,10 +3,10 @@ import { expect, it } from '@jest/globals';
 import type { PaymentToken } from '@recourse/contracts/ids';
 import { systemClock } from '@recourse/infra/system';
 import { openFileRoom } from '../../test/books-kit.ts';
+import { authorizationSuite } from '../../test/contract/simulated/authorizations.ts';
+import type { GatewayRoom } from '../../test/contract/simulated/gateway.ts';
 import { nthCommand, orderId } from '../../test/participant-kit.ts';
 import { openSimulatedGateway } from './simulated-gateway.ts';
-import { authorizationSuite } from './testing/authorization-suite.ts';
-import type { GatewayRoom } from './testing/gateway-suite.ts';
 
 const openRoom = () =>
   openFileRoom((path, options: Parameters<GatewayRoom['open']>[0]) =>

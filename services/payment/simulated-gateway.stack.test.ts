@@ -5,11 +5,11 @@ import { uuidV5 } from '@recourse/infra/event-id';
 import type { Postgres } from '@recourse/infra/postgres/connect';
 import { systemClock } from '@recourse/infra/system';
 import { openPostgresRoom } from '../../test/books-kit.ts';
+import { authorizationSuite } from '../../test/contract/simulated/authorizations.ts';
+import { type GatewayRoom, gatewaySuite } from '../../test/contract/simulated/gateway.ts';
 import { orderId } from '../../test/participant-kit.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../test/stack/kit.ts';
 import { openPostgresGateway } from './simulated-gateway.ts';
-import { authorizationSuite } from './testing/authorization-suite.ts';
-import { type GatewayRoom, gatewaySuite } from './testing/gateway-suite.ts';
 
 const { signal } = new AbortController();
 const money = { amount: 500, currency: 'GBP' };

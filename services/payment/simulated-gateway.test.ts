@@ -1,6 +1,6 @@
 import { openFileRoom } from '../../test/books-kit.ts';
+import { type GatewayRoom, gatewaySuite } from '../../test/contract/simulated/gateway.ts';
 import { openSimulatedGateway } from './simulated-gateway.ts';
-import { type GatewayRoom, gatewaySuite } from './testing/gateway-suite.ts';
 
 gatewaySuite(
   'in a file',

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { openPostgresRoom } from '../../test/books-kit.ts';
+import { type CarrierRoom, carrierSuite } from '../../test/contract/simulated/carrier.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../test/stack/kit.ts';
 import { openPostgresCarrier } from './simulated-carrier.ts';
-import { type CarrierRoom, carrierSuite } from './testing/carrier-suite.ts';
 
 describeOnStack('on PostgreSQL', () => {
   let database: FreshDatabase;

@@ -1,6 +1,6 @@
 import { openFileRoom } from '../../test/books-kit.ts';
+import { type CarrierRoom, carrierSuite } from '../../test/contract/simulated/carrier.ts';
 import { openSimulatedCarrier } from './simulated-carrier.ts';
-import { type CarrierRoom, carrierSuite } from './testing/carrier-suite.ts';
 
 carrierSuite(
   'in a file',

@@ -57,7 +57,7 @@ export function* compareMoney(violations: ViolationList): Reads<Ledger['money']>
 }
 
 /** How many rows that are wrong are read at once. */
-const pageRows = 1_000;
+const pageRows = 10_000;
 
 const stockNames = ['received', 'onHand', 'reserved', 'shipped'] as const;
 const stockSql = `select count(*) as skus, ${stockNames.map((name) => sumSql(name, name)).join(', ')} from skus`;

@@ -112,7 +112,7 @@ export const comparedSql = (books: Books): string => {
 };
 
 /** How many rows are read at once. */
-const pageRows = 1_000;
+const pageRows = 10_000;
 
 /** Names the acts that have their outcome, and do not agree with their entries. */
 export const findSettled = (books: Books, position: number, violations: ViolationList): Reads<void> =>

@@ -10,11 +10,11 @@ import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { EventMessage } from '@recourse/infra/ports/broker';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { TimerStore } from '@recourse/infra/ports/timer-store';
+import { timersService } from '@recourse/sagas/timers';
 import { pino } from 'pino';
-import { type VirtualClock, virtualClock } from '../../test/virtual-clock.ts';
-import { timersService } from '../timers.ts';
+import { type VirtualClock, virtualClock } from '../../virtual-clock.ts';
+import type { TimerStores } from './alone.ts';
 import { sagaSteps } from './saga-steps.ts';
-import type { TimerStores } from './timers-suite.ts';
 
 const logger = pino({ level: 'silent' });
 const minute = 60_000;

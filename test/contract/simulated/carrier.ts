@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Clock } from '@recourse/infra/ports/clock';
 import { systemClock } from '@recourse/infra/system';
-import type { BooksRoom } from '../../../test/books-kit.ts';
-import { until } from '../../../test/contract/event-log/events.ts';
-import { nthCommand, orderId } from '../../../test/participant-kit.ts';
-import { virtualClock } from '../../../test/virtual-clock.ts';
-import type { Carrier } from '../carrier.ts';
-import type { testCountries } from '../test-countries.ts';
+import type { Carrier } from '@recourse/shipping/carrier';
+import type { testCountries } from '@recourse/shipping/test-countries';
+import type { BooksRoom } from '../../books-kit.ts';
+import { nthCommand, orderId } from '../../participant-kit.ts';
+import { virtualClock } from '../../virtual-clock.ts';
+import { until } from '../event-log/events.ts';
 
 type Manner = {
   readonly servedCountries?: readonly string[];

@@ -11,9 +11,9 @@ import { ConflictError, UnavailableError } from '@recourse/infra/errors';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { TimerStore } from '@recourse/infra/ports/timer-store';
+import { timersService } from '@recourse/sagas/timers';
 import { pino } from 'pino';
-import { type VirtualClock, virtualClock } from '../../test/virtual-clock.ts';
-import { timersService } from '../timers.ts';
+import { type VirtualClock, virtualClock } from '../../virtual-clock.ts';
 import { type Step, sagaSteps } from './saga-steps.ts';
 
 const logger = pino({ level: 'silent' });

@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PaymentToken } from '@recourse/contracts/ids';
 import type { Clock } from '@recourse/infra/ports/clock';
 import { systemClock } from '@recourse/infra/system';
-import type { BooksRoom } from '../../../test/books-kit.ts';
-import { until } from '../../../test/contract/event-log/events.ts';
-import { nthCommand, orderId } from '../../../test/participant-kit.ts';
-import { virtualClock } from '../../../test/virtual-clock.ts';
-import type { PaymentGateway } from '../gateway.ts';
-import type { testTokens } from '../test-tokens.ts';
+import type { PaymentGateway } from '@recourse/payment/gateway';
+import type { testTokens } from '@recourse/payment/test-tokens';
+import type { BooksRoom } from '../../books-kit.ts';
+import { nthCommand, orderId } from '../../participant-kit.ts';
+import { virtualClock } from '../../virtual-clock.ts';
+import { until } from '../event-log/events.ts';
 
 /** A simulator and how it is opened, as both suites try them. */
 export type ClosingGateway = PaymentGateway & { close(): void | Promise<void> };

@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { PaymentToken } from '@recourse/contracts/ids';
 import type { Clock } from '@recourse/infra/ports/clock';
 import { systemClock } from '@recourse/infra/system';
-import { until } from '../../../test/contract/event-log/events.ts';
-import { nthCommand, orderId } from '../../../test/participant-kit.ts';
-import { virtualClock } from '../../../test/virtual-clock.ts';
-import type { PaymentGateway } from '../gateway.ts';
-import type { GatewayRoom } from './gateway-suite.ts';
+import type { PaymentGateway } from '@recourse/payment/gateway';
+import { nthCommand, orderId } from '../../participant-kit.ts';
+import { virtualClock } from '../../virtual-clock.ts';
+import { until } from '../event-log/events.ts';
+import type { GatewayRoom } from './gateway.ts';
 
 type Latency = { readonly latencyMs?: number; readonly slowMs?: number };
 
