@@ -38,6 +38,18 @@ describeOnStack('PostgreSQL, as we are connected to it', () => {
     expect(await postgres.query('select 1 as one')).toEqual([{ one: 1 }]);
   });
 
+  it('lives on when a connection breaks between two statements of a transaction', async () => {
+    const { postgres } = database;
+    const broken = postgres.transaction(async (query) => {
+      const [own] = await query<{ pid: number }>('select pg_backend_pid() as pid');
+      await postgres.query('select pg_terminate_backend($1)', [own!.pid]);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await query('select 1');
+    });
+    await expect(broken).rejects.toThrow(UnavailableError);
+    expect(await postgres.query('select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
   it('hears notices, and says when it may have missed some', async () => {
     const { postgres } = database;
     const heard: (string | undefined)[] = [];

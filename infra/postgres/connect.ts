@@ -121,6 +121,10 @@ export const openPostgres = (
     } catch (error) {
       throw postgresError(error);
     }
+    // Between two statements nobody else listens: without this a connection that breaks there would end the process.
+    const whyBroken = (error: Error) =>
+      logger.debug({ err: error }, 'a connection to PostgreSQL broke in use');
+    client.on('error', whyBroken);
     let broken = false;
     try {
       const query = sqlOf(client);
@@ -135,6 +139,7 @@ export const openPostgres = (
       );
       throw error;
     } finally {
+      client.off('error', whyBroken);
       client.release(broken);
     }
   };
