@@ -28,9 +28,19 @@ export type AppendOutcome =
 /** Events of a stream; `none`: there is no such stream (any more). */
 export type StreamFound = readonly Found[] | 'none' | 'tombstoned';
 
-/** How a stream or the whole log is read: `max` at least 1; a stream from a revision, the log from a position. */
+/** How a stream is read: from a revision, inclusive; `max` at least 1. */
 export type Reading = {
   readonly from?: number | undefined;
+  readonly backwards: boolean;
+  readonly max: number;
+};
+
+/** Where an event stands in the whole log: both its positions. */
+export type LogPlace = Pick<Found, 'position' | 'prepare'>;
+
+/** How the whole log is read: forwards with what stands at the place, backwards without; `max` at least 1. */
+export type LogReading = {
+  readonly from?: LogPlace | undefined;
   readonly backwards: boolean;
   readonly max: number;
 };
@@ -51,7 +61,7 @@ export type Client = {
     msMax: number,
   ): Promise<AppendOutcome>;
   readStream(stream: string, reading: Reading, signal: AbortSignal): Promise<StreamFound>;
-  readAll(reading: Reading, signal: AbortSignal): Promise<readonly Found[]>;
+  readAll(reading: LogReading, signal: AbortSignal): Promise<readonly Found[]>;
   /** Hears every event after a position that is not the system's own. The function that is returned ends it. */
   subscribe(after: number, hearing: Hearing): () => void;
   /** Cancels everything, and closes the connection. */
@@ -180,7 +190,10 @@ const hear = (subscription: AllStreamSubscription, { begun, event, broken }: Hea
 export const makeClient = ({ connection, channel, credentials }: ClientSettings): Client => {
   const client = new EventStoreDBClient(connection, channel, credentials);
   const channels = soften(client);
-  const placeOf = (position: number) => ({ commit: BigInt(position), prepare: BigInt(position) });
+  const placeOf = ({ position, prepare }: LogPlace) => ({
+    commit: BigInt(position),
+    prepare: BigInt(prepare),
+  });
 
   return {
     append: async (stream, expected, events, msMax) => {
@@ -223,7 +236,7 @@ export const makeClient = ({ connection, channel, credentials }: ClientSettings)
       return collect(read, signal);
     },
     subscribe: (after, hearing) => {
-      const fromPosition = after === 0 ? 'start' : placeOf(after);
+      const fromPosition = after === 0 ? 'start' : placeOf({ position: after, prepare: after });
       return hear(client.subscribeToAll({ fromPosition, filter: excludeSystemEvents() }), hearing);
     },
     dispose: async () => {

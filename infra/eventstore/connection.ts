@@ -7,6 +7,7 @@ import {
   type Client,
   type Hearing,
   isDenied,
+  type LogReading,
   makeClient,
   type Reading,
 } from './client.ts';
@@ -148,7 +149,8 @@ const connect = ({ url, clock, logger, limits }: ConnectionOptions) => {
       ask(`append to ${stream}`, (client) => client.append(stream, expected, events, callMsMax)),
     readStream: (stream: string, reading: Reading) =>
       ask(`read ${stream}`, (client, signal) => client.readStream(stream, reading, signal)),
-    readAll: (reading: Reading) => ask('read the log', (client, signal) => client.readAll(reading, signal)),
+    readAll: (reading: LogReading) =>
+      ask('read the log', (client, signal) => client.readAll(reading, signal)),
 
     /** Hears what comes after a position, until it breaks; it must begin in `callMsMax`. Returns how to end it. */
     subscribe: (after: number, hearing: Hearing): (() => void) => {

@@ -1,6 +1,6 @@
 import type { StreamName } from '@recourse/contracts/streams';
 import { noStream, type ReadOptions, type RecordedEvent } from '../ports/event-log.ts';
-import type { StreamFound } from './client.ts';
+import type { LogPlace, StreamFound } from './client.ts';
 import type { Connection } from './connection.ts';
 import { type Found, isSystems } from './found.ts';
 import { damage, decode, isOurs, stampedAt } from './records.ts';
@@ -15,12 +15,15 @@ export type ReadLimits = {
 /** Where the log ends is looked for among so many events first. */
 const firstLookEvents = 8;
 
-/** A stretch of the log in which nothing is ours: from a position to the last one looked at. */
-type Nothing = { readonly after: number; readonly upTo: number };
+/** A stretch of the log in which nothing is ours: from a position to the place of the last event looked at. */
+type Nothing = { readonly after: number; readonly upTo: LogPlace };
+
+/** The place of a record of ours. */
+const placeAt = (position: number): LogPlace => ({ position, prepare: position });
 
 /** Reads of the log. */
 export const logReads = (connection: Connection, times: RisingTimes, { readEventsMax }: ReadLimits) => {
-  let nothing: Nothing = { after: 0, upTo: 0 };
+  let nothing: Nothing = { after: 0, upTo: placeAt(0) };
   /** The last record that was found at the end. */
   let lastKnown: Found | undefined;
 
@@ -84,21 +87,21 @@ export const logReads = (connection: Connection, times: RisingTimes, { readEvent
 
   /** Looks back from the end for the last record of ours; no further than where it was last time. */
   const last = async (): Promise<Found | undefined> => {
-    let before: number | undefined;
+    let before: LogPlace | undefined;
     for (let wanted = firstLookEvents; ; wanted = readEventsMax) {
       const page = await connection.readAll({ from: before, backwards: true, max: wanted });
       // The log has lost its end: what was there is no mark any more.
       if (before === undefined && (page[0]?.position ?? -1) < (lastKnown?.position ?? -1))
         lastKnown = undefined;
-      const news = page.filter(({ position }) => before === undefined || position < before);
+      const news = page.filter(({ position }) => before === undefined || position < before.position);
       const found = news.find(ours);
       if (found !== undefined) {
         lastKnown = found;
         return found;
       }
-      before = news.at(-1)?.position;
+      before = news.at(-1);
       if (before === undefined || page.length < wanted) return undefined;
-      if (lastKnown !== undefined && before <= lastKnown.position) return lastKnown;
+      if (lastKnown !== undefined && before.position <= lastKnown.position) return lastKnown;
     }
   };
 
@@ -138,16 +141,17 @@ export const logReads = (connection: Connection, times: RisingTimes, { readEvent
     /** Records after a position, at most `max`; fewer at the end, or where the next one cannot be read. */
     readAll: async (after: number, max: number): Promise<readonly RecordedEvent[]> => {
       const records: RecordedEvent[] = [];
-      let place = after >= nothing.after && after < nothing.upTo ? nothing.upTo : after;
+      const passed = after >= nothing.after && after < nothing.upTo.position;
+      let place = passed ? nothing.upTo : placeAt(after);
       while (records.length < max) {
         // The event at the place itself comes first: what is read is inclusive.
         const wanted = Math.min(readEventsMax, max - records.length) + 1;
-        const from = place === 0 ? undefined : place;
+        const from = place.position === 0 ? undefined : place;
         const page = await connection.readAll({ from, backwards: false, max: wanted });
         if (!take(page, after, max, records)) break;
-        const end = page.at(-1)?.position ?? place;
-        if (records.length === 0 && end > after) nothing = { after, upTo: end };
-        if (page.length < wanted || end <= place) break;
+        const end: LogPlace = page.at(-1) ?? place;
+        if (records.length === 0 && end.position > after) nothing = { after, upTo: end };
+        if (page.length < wanted || end.position <= place.position) break;
         place = end;
       }
       return records;
