@@ -6,7 +6,8 @@ create table projection (
   name text primary key,
   version integer not null,
   build integer not null,
-  -- The last record that its rows show, written with them: 0 and '' before the first.
+  -- The last record that its rows show, written with them: 0 and '' before the first. `record`: JSON, what tells it from
+  -- a record of another log.
   position bigint not null default 0,
   record text not null default '',
   state text not null default 'running' check (state in ('running', 'waiting', 'stopped')),

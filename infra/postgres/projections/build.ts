@@ -9,7 +9,7 @@ import type { Postgres } from '../connect.ts';
 import { LeaseLostError } from '../leases.ts';
 import type { BuildPlace } from './places.ts';
 import { batchRows, writeSql } from './rows.ts';
-import type { Place } from './slots.ts';
+import { type Place, placeAfter } from './slots.ts';
 import { type BuildId, tableName } from './tables.ts';
 
 /** One fold of a projection into its tables, by the only process that holds its lease. */
@@ -106,7 +106,7 @@ export const openBuild = ({ projection, id, lease, postgres, clock, ...options }
     const before = fresh.filter(({ position }) => position < failed.record.position);
     foldRecords(projection, tables, before, place.position);
     const why = errorOf(failed);
-    await commit(placeOf(before) ?? place, why);
+    await commit(placeAfter(before) ?? place, why);
     state = 'stopped';
     error = why;
   };
@@ -134,7 +134,7 @@ export const openBuild = ({ projection, id, lease, postgres, clock, ...options }
     if (unsure) await reload();
     if (state === 'gone' || place.position < after) return;
     const fresh = records.filter(({ position }) => position > place.position);
-    const to = placeOf(fresh);
+    const to = placeAfter(fresh);
     if (to === undefined) return;
     const failed = await fold(fresh);
     if (failed !== undefined) return stop(fresh, failed);
@@ -174,9 +174,4 @@ const commitSqlOf = ({ name, tables }: Projection, id: BuildId, { moveSql, value
   });
   return `${[moveSql, ...writes].join(', ')}
     select (select count(*) from fence) as fenced, (select count(*) from moved) as moved`;
-};
-
-const placeOf = (records: readonly RecordedEvent[]): Place | undefined => {
-  const last = records.at(-1);
-  return last && { position: last.position, record: last.id };
 };

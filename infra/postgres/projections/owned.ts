@@ -13,6 +13,7 @@ import {
   beginRebuild,
   dropTables,
   makeTables,
+  markOf,
   type Place,
   type Rebuilding,
   readSlots,
@@ -47,7 +48,7 @@ export type OwnedOptions = {
   readonly projection: Projection;
   readonly lease: Lease;
   readonly postgres: Postgres;
-  readonly log: Pick<EventLog, 'readAll'>;
+  readonly log: Pick<EventLog, 'readStream'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly growth: Growth;
@@ -73,10 +74,11 @@ export const takeUp = async (options: OwnedOptions): Promise<Owned> => {
   const slotOf = async (query: Sql): Promise<Slot> =>
     (await readSlots(query, [name])).get(name) ?? { serving: undefined, rebuild: undefined };
 
-  const isOfLog = async ({ position, record }: Place): Promise<boolean> => {
-    if (position === 0) return true;
-    const [found] = await log.readAll(position - 1, 1);
-    return found?.position === position && found.id === record;
+  const isOfLog = async (place: Place): Promise<boolean> => {
+    const mark = markOf(place);
+    if (mark === undefined) return place.position === 0;
+    const [found] = await log.readStream(mark.stream, { from: mark.revision, max: 1 });
+    return found?.id === mark.id && found.position === place.position;
   };
 
   const found = await slotOf(postgres.query);

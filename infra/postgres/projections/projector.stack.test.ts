@@ -180,12 +180,15 @@ describeOnStack('a projector over PostgreSQL', () => {
     await read.waitFor(30);
     const { postgres } = database;
     await postgres.query('create table kept as select * from a_v1_b0_counts');
+    const [{ record: before } = { record: '' }] = await postgres.query<{ record: string }>(
+      'select record from projection',
+    );
     log.add([record(31, 'OrderCreated', 'lost')]);
     await read.waitFor(31);
     await postgres.transaction(async (query) => {
       await query('delete from a_v1_b0_counts');
       await query('insert into a_v1_b0_counts select * from kept');
-      await query(`update projection set position = 30, record = 'log-30'`);
+      await query('update projection set position = 30, record = $1', [before]);
     });
     log.add([record(32, 'OrderCreated', 'next')]);
     await read.waitFor(32);

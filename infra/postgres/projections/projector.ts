@@ -23,7 +23,7 @@ export type PostgresProjector = {
 /** What the projector is opened with. */
 export type PostgresProjectorOptions = {
   readonly postgres: Postgres;
-  readonly log: Pick<EventLog, 'head' | 'follow' | 'readAll'>;
+  readonly log: Pick<EventLog, 'head' | 'follow' | 'readAll' | 'readStream'>;
   readonly projections: readonly Projection[];
   readonly leases: Leases;
   readonly clock: Clock;
@@ -102,7 +102,9 @@ const problemsOf = ({ name, state, error, rebuild }: ProjectionStatus): string[]
   ...(state === 'stopped'
     ? [`projection ${name} has stopped at ${error?.type} at ${error?.position}: ${error?.message}`]
     : []),
-  ...(state === 'waiting' ? [`projection ${name} cannot be written: ${error?.message}`] : []),
+  ...(state === 'waiting' && error !== null
+    ? [`projection ${name} cannot be written: ${error?.message}`]
+    : []),
   ...(rebuild?.state === 'stopped'
     ? [`the rebuild of projection ${name} was given up: ${rebuild.error?.message}`]
     : []),

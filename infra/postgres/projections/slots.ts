@@ -1,3 +1,4 @@
+import type { RecordedEvent } from '../../ports/event-log.ts';
 import type { FoldingError, Pace } from '../../ports/read-models.ts';
 import type { Projection } from '../../project/projection.ts';
 import type { Sql } from '../connect.ts';
@@ -5,8 +6,23 @@ import { type BuildId, isSameBuild, tablePattern, tableSql } from './tables.ts';
 
 /** The rows that say which build of a projection serves, and which is folded to take its place. */
 
-/** A place in the log: a position, and the id of the record there. */
+/** A place in the log: a position, and what tells the record there, a `RecordMark` as JSON; '' before the first. */
 export type Place = { readonly position: number; readonly record: string };
+
+/** Which record it is, however positions are counted, and its time. */
+export type RecordMark = Pick<RecordedEvent, 'stream' | 'revision' | 'id' | 'time'>;
+
+/** The place after some records; `undefined` where there are none. */
+export const placeAfter = (records: readonly RecordedEvent[]): Place | undefined => {
+  const last = records.at(-1);
+  if (last === undefined) return undefined;
+  const { position, stream, revision, id, time } = last;
+  return { position, record: JSON.stringify({ stream, revision, id, time } satisfies RecordMark) };
+};
+
+/** The record at a place; `undefined` before the first. */
+export const markOf = ({ record }: Pick<Place, 'record'>): RecordMark | undefined =>
+  record === '' ? undefined : (JSON.parse(record) as RecordMark);
 
 /** What serves a projection, as its row says it. */
 export type Serving = BuildId &

@@ -12,11 +12,14 @@ import type { Projection } from '../../project/projection.ts';
 import { answeredLater, type Reads, type Shown } from '../../project/select.ts';
 import type { Postgres, Sql } from '../connect.ts';
 import { postgresSql } from './dialect.ts';
-import { beginRebuild, readSlots, type Slot } from './slots.ts';
+import { beginRebuild, markOf, type Place, readSlots, type Slot } from './slots.ts';
 import { type BuildId, tableNames } from './tables.ts';
 
-/** What was read, and which version of the projection has folded it. */
-export type ShownOf<T> = Shown<T> & { readonly version: number };
+/**
+ * What was read, which version of the projection has folded it, and the time of the last record that it shows (in
+ * milliseconds since 1970; null before the first).
+ */
+export type ShownOf<T> = Shown<T> & { readonly version: number; readonly time: number | null };
 
 /** The read models in PostgreSQL, for who reads them, looks at them, or wants them folded anew: any process. */
 export type StoredProjections = {
@@ -49,7 +52,7 @@ const missing = new Set(['42P01', '42703']);
 const isMissing = (error: unknown): error is pg.DatabaseError =>
   error instanceof pg.DatabaseError && missing.has(error.code ?? '');
 
-type Serving = BuildId & { readonly position: number };
+type Serving = BuildId & Place;
 
 /** Opens what the projectors fill, for reading. */
 export const openStoredProjections = (options: {
@@ -86,14 +89,14 @@ export const openStoredProjections = (options: {
   ): Promise<ShownOf<T>> => {
     const { name } = projection;
     const [serving] = await query<Serving>(
-      'select version, build, position from projection where name = $1',
+      'select version, build, position, record from projection where name = $1',
       [name],
     );
     if (serving === undefined) throw new UnavailableError(`the read model ${name} is not there yet`);
     const { version, position } = serving;
     const textOf = textsOf(projection, serving);
     const rows = await answeredLater(({ sql, values }) => query(textOf(sql), values), reads());
-    return { rows, position, version };
+    return { rows, position, version, time: markOf(serving)?.time ?? null };
   };
 
   const read: StoredProjections['read'] = async (name, reads) => {

@@ -12,7 +12,7 @@ import { shownRows } from './shown.ts';
 /** How queries over PostgreSQL are opened. */
 export type PostgresQueriesOptions = {
   readonly postgres: Postgres;
-  readonly log: Pick<EventLog, 'head' | 'readAll'>;
+  readonly log: Pick<EventLog, 'head'>;
   readonly clock: Clock;
 };
 
@@ -30,13 +30,6 @@ const noPast = () =>
 export const openPostgresQueries = ({ postgres, log, clock }: PostgresQueriesOptions): Queries => {
   const stored = openStoredProjections({ postgres, projections, log, clock });
 
-  /** Null where there is none that could be read: rows are shown also then. */
-  const timeAt = async (position: number): Promise<number | null> => {
-    if (position === 0) return null;
-    const [record] = await log.readAll(position - 1, 1).catch(() => []);
-    return record?.time ?? null;
-  };
-
   return {
     prepare: async (name, query) => {
       const projection = projections.find((it) => it.name === name);
@@ -46,9 +39,8 @@ export const openPostgresQueries = ({ postgres, log, clock }: PostgresQueriesOpt
       return {
         position: null,
         rows: async () => {
-          const { rows, position, version } = await stored.read(name, () => readPage(wish));
-          const time = await timeAt(position);
-          return shownRows(name, wish, { ...rows, version, position, time }, null);
+          const { rows, ...shown } = await stored.read(name, () => readPage(wish));
+          return shownRows(name, wish, { ...rows, ...shown }, null);
         },
       };
     },

@@ -2,7 +2,7 @@ import type { EventLog, RecordedEvent } from '../../../ports/event-log.ts';
 import type { FoldedEvent } from '../../../project/projection.ts';
 
 /** What a projector needs of a log. */
-export type FollowedLog = Pick<EventLog, 'head' | 'follow' | 'readAll'>;
+export type FollowedLog = Pick<EventLog, 'head' | 'follow' | 'readAll' | 'readStream'>;
 
 /** A log in memory that goes on with every record that is added; `name` begins the ids of its records. */
 export const memoryLog = (
@@ -13,13 +13,20 @@ export const memoryLog = (
   const wakes = new Set<() => void>();
   const add = (more: readonly FoldedEvent[]) => {
     for (const it of more)
-      records.push({ ...it, id: `${name}-${it.position}`, causation: '' } as unknown as RecordedEvent);
+      records.push({
+        ...it,
+        revision: records.filter(({ stream }) => stream === it.stream).length,
+        id: `${name}-${it.position}`,
+        causation: '',
+      } as unknown as RecordedEvent);
     for (const wake of wakes) wake();
   };
   add(first);
   return {
     add,
     head: async () => records.length,
+    readStream: async (stream, { from = 0, max } = {}) =>
+      records.filter((it) => it.stream === stream && it.revision >= from).slice(0, max),
     readAll: async (after, max) => records.slice(after, after + max),
     follow: (after, batchMax, onRecords) => {
       let closed = false;
