@@ -14,11 +14,9 @@ import type {
 import { type Flags, readConfig } from '@recourse/host/config';
 import { type EmbeddedOverrides, type Recourse, startEmbedded } from '@recourse/host/embedded';
 
-/** A whole Recourse in this process on a folder of its own, spoken to over HTTP as a shop would. */
-export type Shop = {
-  readonly recourse: Recourse;
+/** A Recourse, whichever its composition, spoken to over HTTP as a shop would. */
+export type HttpShop = {
   readonly url: string;
-  readonly dataDir: string;
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
   get(path: string): Promise<Answer>;
   /** Places an order of one piece of SKU-A in the United Kingdom, changed as given; resolves with its id. */
@@ -31,10 +29,22 @@ export type Shop = {
   told(orderId: string): Promise<string[]>;
   ledger(): Promise<Ledger>;
   stockUp(quantities: Record<string, number>): Promise<void>;
+  /** Stops and leaves nothing behind. */
+  end(): Promise<void>;
+};
+
+/** A whole Recourse in this process on a folder of its own. */
+export type Shop = HttpShop & {
+  readonly recourse: Recourse;
+  readonly dataDir: string;
   /** Stops; the folder stays, so that `openShop({ dataDir })` goes on where this ended. */
   close(): Promise<void>;
-  /** Stops and removes the folder. */
-  end(): Promise<void>;
+};
+
+/** How a suite that runs on every composition opens its shop. */
+export type ShopOpening = {
+  readonly flags?: Flags;
+  readonly overrides?: Pick<EmbeddedOverrides, 'wrapGateway' | 'wrapCarrier'>;
 };
 
 /** An HTTP answer whose body has been read. */
@@ -52,28 +62,42 @@ type Answer = {
     Record<string, unknown>;
 };
 
-/** Opens a shop with stock of SKU-A and SKU-B, short delays between asks and no log. */
+/** Settings of every shop of a test: short delays between asks and no log. */
+export const shopFlags: Flags = {
+  port: '0',
+  logLevel: 'silent',
+  askDelaysMs: '40,40,40,40,40',
+  slowMs: '400',
+  retryDelaysMs: '20,20',
+};
+
+/** Opens a shop with stock of SKU-A and SKU-B. */
 export const openShop = async (
   options: { readonly dataDir?: string; readonly flags?: Flags; readonly overrides?: EmbeddedOverrides } = {},
 ): Promise<Shop> => {
   const isNew = options.dataDir === undefined;
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'recourse-shop-')));
-  const config = readConfig(
-    {
-      port: '0',
-      dataDir,
-      demoStock: 'false',
-      logLevel: 'silent',
-      askDelaysMs: '40,40,40,40,40',
-      slowMs: '400',
-      retryDelaysMs: '20,20',
-      ...options.flags,
-    },
-    {},
-  );
+  const config = readConfig({ ...shopFlags, dataDir, demoStock: 'false', ...options.flags }, {});
   const recourse = await startEmbedded(config, options.overrides);
-  const { url } = recourse;
+  const shop = shopAt(recourse.url);
+  if (isNew) await shop.stockUp(usualStock);
+  return {
+    ...shop,
+    recourse,
+    dataDir,
+    close: () => recourse.close(),
+    end: async () => {
+      await recourse.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+};
 
+/** What a new shop has in stock. */
+export const usualStock = { 'SKU-A': 1_000, 'SKU-B': 5 };
+
+/** Speaks to whoever serves there. */
+export const shopAt = (url: string): Omit<HttpShop, 'end'> => {
   const speak = async (
     method: string,
     path: string,
@@ -103,12 +127,9 @@ export const openShop = async (
       if (status !== 201) throw new Error(`no stock of ${sku}: ${status}`);
     }
   };
-  if (isNew) await stockUp({ 'SKU-A': 1_000, 'SKU-B': 5 });
 
   return {
-    recourse,
     url,
-    dataDir,
     post,
     get,
     place: async (changes = {}) => (await placed(changes, {})).orderId,
@@ -125,11 +146,6 @@ export const openShop = async (
         ),
     ledger: async () => (await get('/ledger')).body,
     stockUp,
-    close: () => recourse.close(),
-    end: async () => {
-      await recourse.close();
-      await rm(dataDir, { recursive: true, force: true });
-    },
   };
 };
 
