@@ -61,21 +61,26 @@ export const logFollowing = (parts: FollowingParts) => {
     crowd.poke();
   };
 
-  const readAfter = async (after: number, max: number): Promise<readonly Sized[]> => {
+  /** Records after a position; `sound`: those before the first that cannot be read, where there are any. */
+  const readAfter = async (after: number, max: number, sound = false): Promise<readonly Sized[]> => {
     const headBefore = head;
     const rows = await reading(() => postgres.query<RowOfStream>(afterText, [after, max]));
     await decoder.prepare(rows);
-    const expect = (position: number, found: boolean) => {
-      if (!found) throw damage(`the record at position ${position} is missing`);
-    };
-    const records = rows.map((row, index) => {
-      expect(after + 1 + index, row.position === after + 1 + index);
-      return decoder.decodeOfStream(row);
-    });
-    expect(after + 1 + rows.length, rows.length >= Math.min(max, headBefore - after));
+    const records: Sized[] = [];
+    try {
+      const expected = Math.max(rows.length, Math.min(max, headBefore - after));
+      for (let position = after + 1; position <= after + expected; position += 1) {
+        const row = rows[records.length];
+        if (row?.position !== position) throw damage(`the record at position ${position} is missing`);
+        records.push(decoder.decodeOfStream(row));
+      }
+    } catch (error) {
+      if (!sound || records.length === 0) throw error;
+    }
     return records;
   };
-  const tail = logTail(readAfter, parts.limits);
+  const readSound = (after: number, max: number) => readAfter(after, max, true);
+  const tail = logTail(readSound, parts.limits);
   const crowd = followers({
     clock,
     head: () => head,

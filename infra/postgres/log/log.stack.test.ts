@@ -3,7 +3,7 @@ import { eventLogContract } from '../../../test/contract/event-log.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase, silent } from '../../../test/stack/kit.ts';
 import { systemClock } from '../../system.ts';
 import { openPostgresLog, type PostgresLogLimits } from './log.ts';
-import { emptyLog } from './testing/empty.ts';
+import { emptyLog } from './testing/logs.ts';
 
 describeOnStack('the event log in PostgreSQL', () => {
   let database: FreshDatabase;

@@ -1,0 +1,148 @@
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { anEvent, freshStream, idsOf, someEvents, until } from '../../../test/contract/event-log/events.ts';
+import { describeOnStack, type FreshDatabase, freshDatabase } from '../../../test/stack/kit.ts';
+import { UnavailableError } from '../../errors.ts';
+import { noStream, type RecordedEvent } from '../../ports/event-log.ts';
+import type { Postgres } from '../connect.ts';
+import { emptyLog, openedLogs } from './testing/logs.ts';
+
+describeOnStack('what the log asks of PostgreSQL', () => {
+  let database: FreshDatabase;
+  let logs: ReturnType<typeof openedLogs>;
+  let asked: string[] = [];
+  beforeAll(async () => {
+    database = await freshDatabase();
+    logs = openedLogs(database.settings);
+  });
+  afterEach(async () => {
+    await logs.close();
+    await emptyLog(database.postgres);
+    asked = [];
+  });
+  afterAll(() => database.drop());
+
+  /** Notes the functions that are called. */
+  const noting = (postgres: Postgres): Postgres => ({
+    ...postgres,
+    query: (text, values) => {
+      const name = /log_(append|read|after)\b/.exec(text)?.[0];
+      if (name !== undefined) asked.push(name);
+      return postgres.query(text, values);
+    },
+  });
+  const deaf = (postgres: Postgres): Postgres => ({ ...postgres, listen: () => ({ close: async () => {} }) });
+
+  it('stores all appends of one turn in one call, and those that come meanwhile in the next', async () => {
+    const log = await logs.open({}, noting);
+    const one = Array.from({ length: 50 }, () => log.append(freshStream(), noStream, someEvents(2)));
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    const two = Array.from({ length: 50 }, () => log.append(freshStream(), noStream, someEvents(2)));
+    await Promise.all([...one, ...two]);
+    expect(asked).toEqual(['log_append', 'log_append']);
+  });
+
+  it('reads all streams of one turn in one statement, each as it was asked for', async () => {
+    const log = await logs.open({}, noting);
+    const streams = Array.from({ length: 30 }, freshStream);
+    await Promise.all(streams.map((stream) => log.append(stream, noStream, someEvents(3))));
+    asked = [];
+    const read = await Promise.all([
+      ...streams.map((stream) => log.readStream(stream, { direction: 'backwards', max: 2 })),
+      log.readStream(streams[0]!, { from: 1 }),
+      log.readStream(freshStream()),
+    ]);
+    const heads = await Promise.all([log.headOf(streams[3]!), log.headOf(freshStream())]);
+    expect(asked).toEqual(['log_read', 'log_read']);
+    for (const [index, stream] of streams.entries())
+      expect(read[index]).toMatchObject([
+        { stream, revision: 2 },
+        { stream, revision: 1 },
+      ]);
+    expect(read[30]!.map(({ revision }) => revision)).toEqual([1, 2]);
+    expect(read[31]).toEqual([]);
+    expect(heads).toEqual([2, noStream]);
+  });
+
+  it('hands followers what this process appends without reading it: the very data', async () => {
+    const log = await logs.open({}, (postgres) => deaf(noting(postgres)));
+    const seen: RecordedEvent[] = [];
+    log.follow(0, 100, (records) => void seen.push(...records));
+    const events = someEvents(20);
+    for (const event of events) await log.append(freshStream(), noStream, [event]);
+    expect(idsOf(seen)).toEqual(idsOf(events));
+    expect(seen[7]!.data).toBe(events[7]!.data);
+    expect(asked).not.toContain('log_after');
+    const stored = await log.readAll(0, 100);
+    expect(asked).toContain('log_after');
+    expect(seen).toEqual(stored);
+  });
+
+  it('hands followers what comes between without a notice, too, and reads each record once', async () => {
+    const log = await logs.open({}, (postgres) => deaf(noting(postgres)));
+    const other = await logs.open();
+    const followers = [1, 2, 3].map((): string[] => []);
+    for (const ids of followers) log.follow(0, 100, (records) => void ids.push(...idsOf(records)));
+    const events = someEvents(6);
+    const [first, ...others] = events;
+    await log.append(freshStream(), noStream, [first!]);
+    for (const event of others.slice(0, 4)) await other.append(freshStream(), noStream, [event]);
+    await log.append(freshStream(), noStream, [events[5]!]);
+    await until(() => followers.every((ids) => ids.length === 6));
+    for (const ids of followers) expect(ids).toEqual(idsOf(events));
+    expect(asked.filter((name) => name === 'log_after')).toHaveLength(1);
+
+    // And with nothing that would tell: it looks by itself.
+    const last = anEvent();
+    await other.append(freshStream(), noStream, [last]);
+    await until(() => followers.every((ids) => ids.length === 7));
+    expect(followers[0]!.at(-1)).toBe(last.id);
+  });
+
+  it('refuses what would be more than it may hold, and takes it when there is room again', async () => {
+    const log = await logs.open({ limits: { intakeEventsMax: 5 } });
+    const taken = [
+      log.append(freshStream(), noStream, someEvents(3)),
+      log.append(freshStream(), noStream, someEvents(2)),
+    ];
+    await expect(log.append(freshStream(), noStream, someEvents(1))).rejects.toBeInstanceOf(UnavailableError);
+    await Promise.all(taken);
+    expect(await log.append(freshStream(), noStream, someEvents(5))).toMatchObject({ position: 10 });
+  });
+
+  it('lets an append that PostgreSQL cannot store fail alone', async () => {
+    const log = await logs.open();
+    const [one, wrong, two] = await Promise.allSettled([
+      log.append(freshStream(), noStream, someEvents(1)),
+      log.append(freshStream(), noStream, [{ ...anEvent(), causation: 'a\0b' }]),
+      log.append(freshStream(), noStream, someEvents(1)),
+    ]);
+    expect([one.status, wrong.status, two.status]).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect((wrong as PromiseRejectedResult).reason).not.toBeInstanceOf(UnavailableError);
+    expect(await log.head()).toBe(2);
+  });
+
+  it('does not append while PostgreSQL only reads, says so, and goes on afterwards', async () => {
+    const log = await logs.open();
+    const { postgres, settings } = database;
+    const stream = freshStream();
+    await log.append(stream, noStream, [anEvent()]);
+    const name = new URL(settings.url).pathname.slice(1);
+    const readOnly = async (value: 'on' | 'off') => {
+      await postgres.query('set default_transaction_read_only = off');
+      await postgres.transaction(async (query) => {
+        await query('set transaction read write');
+        await query(`alter database ${name} set default_transaction_read_only = ${value}`);
+      });
+      await postgres.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      );
+    };
+    await readOnly('on');
+    await until(() => log.problems().some((problem) => problem.includes('only reads')));
+    await expect(log.append(stream, 0, [anEvent()])).rejects.toBeInstanceOf(UnavailableError);
+    expect(await log.readStream(stream)).toHaveLength(1);
+    await readOnly('off');
+    await until(() => log.problems().length === 0);
+    expect(await log.append(stream, 0, [anEvent()])).toMatchObject({ revision: 1 });
+  });
+});
