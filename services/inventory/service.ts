@@ -151,6 +151,7 @@ export const inventoryService = (options: InventoryOptions): InventoryService =>
           from = await store.load(message.key);
         }
       },
+      onAssigned: async () => store.forget(),
     },
 
     receive: receipts(log, stock),

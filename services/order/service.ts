@@ -54,6 +54,7 @@ export const orderService = ({ log }: { readonly log: EventLog }): OrderService 
         if ((await store.load(message.key)).state.status === 'none') store.forget(message.key);
         await store.handle(message.key, message, message.id);
       },
+      onAssigned: async () => store.forget(),
     },
 
     create: async (orderId, data, causation) => {

@@ -90,6 +90,7 @@ export const paymentService = (deps: {
         if (!isPayment(message)) throw new Error(`payment.commands does not carry ${message.type}`);
         await obey(message.key, message);
       },
+      onAssigned: async () => store.forget(),
     },
 
     resolve: async (orderId, resolution) => {

@@ -95,6 +95,16 @@ describe('a shipment', () => {
     expect(warnings.lines).toMatchObject([{ orderId, commandId: ship, level: 40 }]);
   });
 
+  it('is not asked of the carrier on what is remembered from before the partitions were assigned anew', async () => {
+    const [one, other] = [service().group, service().group];
+    await one.handle(shipOrder('ZZ-answer-lost'));
+    await other.handle(cancelShipment);
+    await one.onAssigned?.([0]);
+    await one.handle(shipOrder('ZZ-answer-lost'));
+    expect(books('shipments')).toMatchObject([{ calls: 2 }]);
+    expect((await types()).at(-1)).toBe('ShipmentCancelled');
+  });
+
   it('that comes after its tombstone is refused without a call', async () => {
     const participant = service();
     await participant.group.handle(cancelShipment);

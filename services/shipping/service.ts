@@ -66,6 +66,7 @@ export const shippingService = (deps: {
           throw new Error(`shipping.commands does not carry ${message.type}`);
         await obey(message.key, message);
       },
+      onAssigned: async () => store.forget(),
     },
 
     resolve: async (orderId, resolution) => {
