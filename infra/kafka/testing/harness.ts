@@ -90,6 +90,12 @@ export const relayOf = (log: EventLog, producer: Producer, prefix: string): Subs
 /** Settings under which tests do not wait. */
 export const quick = { checkpointEveryMs: 20, shutdownMsMax: 3_000 } as const;
 
+/** A harness that also says under which prefix its topics are. */
+export type KafkaHarness = Omit<BrokerHarness, 'open'> & {
+  readonly prefix: string;
+  open(settings: BrokerSettings): Promise<KafkaBroker>;
+};
+
 /** A harness of the broker's contract: a log, its relay, and brokers that read what it publishes. */
 export const kafkaHarness = async (
   kit: KafkaKit,

@@ -1,0 +1,176 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import type { OrderId } from '@recourse/contracts/ids';
+import { newKey, numberOf, publisher, until } from '../../test/contract/broker-fixture.ts';
+import { describeOnStack, type FreshDatabase, freshDatabase, stack } from '../../test/stack/kit.ts';
+import { UnavailableError } from '../errors.ts';
+import type { ConsumerGroup, Message } from '../ports/broker.ts';
+import type { KafkaBroker } from './broker.ts';
+import { type KafkaHarness, type KafkaKit, kafkaHarness, openKafkaKit } from './testing/harness.ts';
+
+const settings = { quickRetries: 0, retryDelaysMs: [300], inHandMax: 200 };
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+const both = ['payment.events', 'shipping.events'] as const;
+
+describeOnStack('members of one group on Kafka', () => {
+  let kit: KafkaKit;
+  let database: FreshDatabase;
+  let harness: KafkaHarness;
+  let publish: ReturnType<typeof publisher>;
+  const opened: KafkaBroker[] = [];
+
+  beforeAll(async () => {
+    [kit, database] = await Promise.all([openKafkaKit(), freshDatabase()]);
+  });
+  afterAll(async () => {
+    await kit.close();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    harness = await kafkaHarness(kit, database, both);
+    publish = publisher(harness.log);
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((broker) => broker.close()));
+    await harness.end();
+  });
+
+  /** A member that keeps what it handled, and which partitions it was given. */
+  const join = async (more: Partial<ConsumerGroup> = {}, wanted: Partial<typeof settings> = {}) => {
+    const broker = await harness.open({ ...settings, ...wanted });
+    opened.push(broker);
+    const handled: Message[] = [];
+    const assigned: (readonly number[])[] = [];
+    broker.consume({
+      group: 'group',
+      topics: both,
+      onAssigned: async (partitions) => void assigned.push(partitions),
+      ...more,
+      handle: async (message) => {
+        await more.handle?.(message);
+        handled.push(message);
+      },
+    });
+    return { broker, handled, assigned, last: () => assigned.at(-1) ?? [] };
+  };
+  const shared = (...members: Awaited<ReturnType<typeof join>>[]) =>
+    until(
+      () => members.flatMap((it) => it.last()).length === 3 && members.every((it) => it.last().length > 0),
+      () => 'the partitions to be shared',
+    );
+
+  it('get the same partitions of all topics, so that an order is in one process', async () => {
+    const [one, other] = [await join(), await join()];
+    await shared(one, other);
+    const keys = range(30).map(newKey);
+    await Promise.all(keys.flatMap((key) => both.map((topic) => publish(key, topic, 0))));
+    await until(() => one.handled.length + other.handled.length >= 60);
+    expect(one.handled.length).toBeGreaterThan(0);
+    expect(other.handled.length).toBeGreaterThan(0);
+    const ofOther = new Set(other.handled.map(({ key }) => key));
+    expect(one.handled.filter(({ key }) => ofOther.has(key))).toEqual([]);
+  });
+
+  it('lose nothing and keep the order of each key while others come and go under load', async () => {
+    const handle = () => later(2);
+    const members = [await join({ handle })];
+    const keys = range(40).map(newKey);
+    const load = (async () => {
+      for (const number of range(25)) {
+        await Promise.all(keys.map((key) => publish(key, 'payment.events', number)));
+        await later(60);
+      }
+    })();
+    await later(300);
+    members.push(await join({ handle }));
+    await shared(members[0]!, members[1]!);
+    members.push(await join({ handle }));
+    await shared(...members);
+    await members[0]!.broker.close();
+    await load;
+    const numbers = (key: OrderId) =>
+      members.flatMap(({ handled }) => handled.filter((it) => it.key === key).map(numberOf));
+    await until(
+      () => keys.every((key) => new Set(numbers(key)).size === 25),
+      () => 'every message of every key',
+    );
+    for (const { handled } of members)
+      for (const key of keys) {
+        const firsts = [...new Set(handled.filter((it) => it.key === key).map(numberOf))];
+        expect(firsts).toEqual(firsts.toSorted((one, other) => one - other));
+      }
+  });
+
+  it('stay in it, at their place, while what they need is away for longer than a session', async () => {
+    let away = true;
+    const handle = async () => {
+      if (away) throw new UnavailableError('the database is away');
+    };
+    const only = await join({ handle }, { inHandMax: 4 });
+    await publish(newKey(), 'payment.events', ...range(20));
+    await later(8_000);
+    expect(only.handled).toHaveLength(0);
+    away = false;
+    await until(() => only.handled.length === 20);
+    expect(only.assigned).toHaveLength(1);
+    expect(await only.broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
+  });
+
+  it('take over what another has parked, and what was behind it, in order', async () => {
+    const bad = newKey();
+    const handle = async (message: Message) => {
+      if (numberOf(message) === 1) throw new Error('cannot make sense of it');
+    };
+    const one = await join({ handle }, { retryDelaysMs: [400] });
+    await publish(bad, 'payment.events', 0, 1, 2, 3);
+    await until(async () => (await one.broker.deadLetters.counts()).waiting === 3);
+    await one.broker.close();
+    const other = await join();
+    await until(() => other.handled.length >= 3);
+    expect(other.handled.map(numberOf)).toEqual([1, 2, 3]);
+    await until(async () => (await other.broker.deadLetters.counts()).waiting === 0);
+  });
+
+  it('take over from one that was killed, with what it had parked', async () => {
+    const [bad, good] = [newKey(), newKey()];
+    const file = fileURLToPath(new URL('./testing/standalone-member.ts', import.meta.url));
+    const asked = {
+      brokers: stack.kafkaBrokers,
+      prefix: harness.prefix,
+      postgresUrl: database.settings.url,
+      failOn: '1',
+    };
+    const child = spawn(process.execPath, [file, JSON.stringify(asked)], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let said = '';
+    child.stdout.on('data', (text) => {
+      said += text;
+    });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    const looking = await join({ topics: ['shipping.events'], group: 'looking' } as Partial<ConsumerGroup>);
+    try {
+      await publish(good, 'payment.events', 0, 2);
+      await publish(bad, 'payment.events', 0, 1, 2);
+      await until(
+        async () => (await looking.broker.deadLetters.counts()).waiting === 2,
+        () => `what the other process parks (it said ${said})`,
+      );
+    } finally {
+      child.kill('SIGKILL');
+      await ended;
+    }
+    await publish(good, 'payment.events', 3);
+    await database.postgres.query('update parked set retry_at = 0');
+    const other = await join({ topics: ['payment.events'] });
+    await until(
+      () =>
+        other.handled.some((it) => numberOf(it) === 3) &&
+        other.handled.filter((it) => it.key === bad).length >= 2,
+      () => 'the session of the dead to end, and its messages',
+    );
+    expect(other.handled.filter(({ key }) => key === bad).map(numberOf)).toEqual([1, 2]);
+  });
+});
