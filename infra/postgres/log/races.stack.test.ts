@@ -102,21 +102,27 @@ describeOnStack('processes that race on one log in PostgreSQL', () => {
     }
   });
 
-  it('makes a transaction that was begun earlier, and appends later, see what was stored meanwhile', async () => {
-    const [log] = [await logs.open()];
-    const stream = freshStream();
-    const head = await log.head();
-    const late = Promise.withResolvers<void>();
-    const begun = Promise.withResolvers<void>();
-    const early = database.postgres.transaction(async (query) => {
-      await query('select pg_current_xact_id()');
-      begun.resolve();
-      await late.promise;
-      return query<{ position: number }>(`select ends."position" from log_begin() ends`);
+  it('lets no append come before one that is not committed yet, nor overlook what it stores', async () => {
+    const log = await logs.open();
+    const { postgres } = database;
+    const [stream, head] = [freshStream(), await log.head()];
+    const [began, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    // It has taken its place in line, and an old snapshot of everything else.
+    const first = postgres.transaction(async (query) => {
+      await query('select from log_begin()');
+      began.resolve();
+      await end.promise;
+      await query('update log_head set "position" = "position" + 3');
     });
-    await begun.promise;
-    await log.append(stream, noStream, [anEvent()]);
-    late.resolve();
-    expect(await early).toEqual([{ position: head + 1 }]);
+    await began.promise;
+    const appended = log.append(stream, noStream, [anEvent()]);
+    const waiting = `select 1 from pg_locks where locktype = 'advisory' and not granted and database = (select oid from pg_database where datname = current_database())`;
+    while ((await postgres.query(waiting)).length === 0)
+      await new Promise((resolve) => setImmediate(resolve));
+    expect(await log.head()).toBe(head);
+    expect(await log.headOf(stream)).toBe(noStream);
+    end.resolve();
+    await first;
+    expect((await appended).position).toBe(head + 4);
   });
 });
