@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { StartError } from '@recourse/infra/errors';
+import { Command } from 'commander';
+import { addSettingOptions } from './commands/options.ts';
 import { type Flags, isLoopback, readConfig, type SettingName, settingNames, settingsNow } from './config.ts';
 import { type Setting, settings } from './settings.ts';
 
@@ -43,6 +45,11 @@ describe('settings', () => {
     ]);
   });
 
+  it('are each named as its flag, so that the flag reaches them', () => {
+    const command = addSettingOptions(new Command());
+    expect(command.options.map((option) => option.attributeName())).toEqual(settingNames);
+  });
+
   it('take a switch without a value as true', () => {
     expect(readConfig({ allowUnauthenticated: true, host: '0.0.0.0' }, {}).allowUnauthenticated).toBe(true);
   });
@@ -73,7 +80,7 @@ describe('settings', () => {
     shutdownMsMax: ['99'],
     retryDelaysMs: ['soon'],
     waitSecondsMax: ['0', '601'],
-    roles: ['everything', 'api,,relay', 'api relay'],
+    role: ['everything', 'api,,relay', 'api relay'],
     foreign: ['order', 'shipping;payment'],
     development: ['yes'],
     startWaitMsMax: ['-1', 'soon'],

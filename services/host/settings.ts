@@ -231,7 +231,7 @@ export const settings = {
     unit: 's',
     sentence: 'The longest that POST /orders waits for the end when asked to (Prefer: wait).',
   }),
-  roles: {
+  role: {
     variable: 'ROLE',
     default: 'all',
     unit: 'names',

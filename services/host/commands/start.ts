@@ -81,8 +81,8 @@ const startRoles = async (
   close = running.close;
   started(close);
   print(`${colours.bold('Recourse')} listens on ${colours.cyan(running.url)}`);
-  print(`Roles: ${[...config.roles].join(', ')}`);
-  if (config.roles.has('api')) print(`Docs:  ${running.url}/docs`);
+  print(`Roles: ${[...config.role].join(', ')}`);
+  if (config.role.has('api')) print(`Docs:  ${running.url}/docs`);
 };
 
 const curlToTry = (url: string, demoStock: boolean) => {

@@ -69,7 +69,7 @@ const compose = async (
   closing: Closing,
 ): Promise<DistributedProcess> => {
   const { clock = systemClock } = overrides;
-  const { roles } = config;
+  const { role: roles } = config;
   const logger = createLogger({ level: config.logLevel, pretty: config.logFormat });
   const metrics = createMetrics();
   closing.push(metrics.close);

@@ -44,7 +44,7 @@ export const openGroups = async (
   closing: Closing,
 ): Promise<readonly ConsumerGroup[]> => {
   const { config, log, postgres, clock, logger } = ground;
-  const { roles, foreign, kafkaPartitions } = config;
+  const { role: roles, foreign, kafkaPartitions } = config;
   const groups: ConsumerGroup[] = [];
   if (roles.has('orchestrator'))
     groups.push(

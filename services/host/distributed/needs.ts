@@ -33,7 +33,7 @@ export const reachOf = (config: Config): Reach => {
       url: postgresUrl!,
       schema: postgresSchema,
       connectionsMax: postgresConnectionsMax,
-      applicationName: `${clientId} ${[...config.roles].join(',')}`.slice(0, 60),
+      applicationName: `${clientId} ${[...config.role].join(',')}`.slice(0, 60),
     },
     kafkaAt: kafka.brokers.join(', '),
     postgresAt: new URL(postgresUrl!).host,
