@@ -19,6 +19,8 @@ export type Books = {
   readonly money: boolean;
   /** Books that an older Recourse kept do not have it. */
   readonly addedLater?: true;
+  /** What is asked for without an intent is somebody else's program's, and in books that we do not see. */
+  readonly foreign?: boolean;
 };
 
 /** The simulated provider's and carrier's books. */
@@ -51,7 +53,7 @@ export type Compared = {
 };
 
 /** What is looked for, as SQL. Few acts are open, so few accounts are looked up. */
-export const conditionsOf = ({ kind, accepted, money }: Books) => {
+export const conditionsOf = ({ kind, accepted, money, foreign = false }: Books) => {
   const inBooks = '(b.key is not null)';
   // A cancellation ends the shipment that it cancels.
   const open = kind === 'shipments' ? 'o.shipmentCancelled = 0' : 'true';
@@ -62,7 +64,8 @@ export const conditionsOf = ({ kind, accepted, money }: Books) => {
   const amount = money ? '(b.amount <> a.amount and a.intended = 1 or b.currency <> a.currency)' : 'false';
   const settledAmount = money ? `(a.outcome = 'accepted' and b.amount <> a.settled)` : 'false';
   const differs = `(a.outcome = 'accepted' and not (${accepted}) or a.outcome <> 'accepted' and (${accepted}))`;
-  const missing = `(b.key is null and a.heardAt <= ? and (a.intended = 1 or a.outcome = 'accepted'))`;
+  const ours = foreign ? 'a.intended = 1' : `(a.intended = 1 or a.outcome = 'accepted')`;
+  const missing = `(b.key is null and a.heardAt <= ? and ${ours})`;
   return {
     /** An entry whose outcome the log does not have yet. */
     inFlight: unsettled(open),

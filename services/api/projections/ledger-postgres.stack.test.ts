@@ -184,6 +184,21 @@ describeOnStack('the ledger over PostgreSQL', () => {
     expect(await inPostgres()).toMatchObject({ books: { charges: 1, inFlight: 0 }, violations: [] });
   });
 
+  it('misses no entry of what another program has done, whose books are elsewhere', async () => {
+    const { postgres } = database;
+    const foreign = new Set(['shipping'] as const);
+    history.order().inStock().shipped().completed();
+    history.order().done();
+    const wrong = history.order().inStock().shipmentStarted().shipped();
+    await enterAll();
+    await history.settled();
+    expect(await postgresLedger({ postgres, log: history.log, clock, foreign })()).toMatchObject({
+      books: { charges: 3, shipments: 1, inFlight: 0 },
+      violations: [{ code: 'outcome-not-in-books', subject: wrong.orderId }],
+    });
+    expect((await inPostgres()).violations).toHaveLength(2);
+  });
+
   it('is computed once for all who ask at the same time, and anew for who asks while it is', async () => {
     let snapshots = 0;
     const counted: Postgres = {

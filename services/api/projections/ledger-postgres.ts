@@ -1,3 +1,4 @@
+import type { Participant } from '@recourse/contracts/events';
 import { formatPosition, type Ledger } from '@recourse/contracts/http';
 import { UnavailableError } from '@recourse/infra/errors';
 import type { Clock } from '@recourse/infra/ports/clock';
@@ -16,6 +17,8 @@ export type PostgresLedgerOptions = {
   readonly postgres: Postgres;
   readonly log: Pick<EventLog, 'head'>;
   readonly clock: Clock;
+  /** Participants that are somebody else's program, whose provider or carrier is not the simulated one. */
+  readonly foreign?: ReadonlySet<Participant>;
   /** How long it waits for the projection to show the log's head. Default: 30 s. */
   readonly waitMsMax?: number;
 };
@@ -47,12 +50,14 @@ const oneAtATime = <T>(compute: () => Promise<T>): (() => Promise<T>) => {
  * outcome, or its intent, may only be ahead of the accounts; those are looked at again, as they were, once the accounts
  * show the head that the log had after the snapshot.
  */
-const computeLedger = async ({ postgres, log, clock, waitMsMax = 30_000 }: PostgresLedgerOptions) => {
+const computeLedger = async (options: PostgresLedgerOptions): Promise<Ledger> => {
+  const { postgres, log, clock, foreign, waitMsMax = 30_000 } = options;
+  const kept = simulatedBooks.map((it) => ({ ...it, foreign: foreign?.has(askedBy[it.keptBy]) === true }));
   const stored = openStoredProjections({ postgres, projections: [ledgerProjection], log, clock });
   try {
     await reached(stored, await log.head(), clock, waitMsMax);
     const violations = violationList();
-    const { rows: seen, position } = await stored.read('ledger', () => compareAll(violations));
+    const { rows: seen, position } = await stored.read('ledger', () => compareAll(kept, violations));
     await reached(stored, await log.head(), clock, waitMsMax);
     const { rows: inFlight } = await stored.read('ledger', () => judgeAll(seen.open, violations));
     const { money, stock, orders, entries } = seen;
@@ -62,6 +67,9 @@ const computeLedger = async ({ postgres, log, clock, waitMsMax = 30_000 }: Postg
     await stored.close();
   }
 };
+
+/** Whose acts are in which books. */
+const askedBy = { gateway: 'payment', carrier: 'shipping' } as const;
 
 /** Resolves when the accounts show a position. */
 const reached = async (stored: StoredProjections, position: number, clock: Clock, waitMsMax: number) => {
@@ -83,13 +91,13 @@ const reached = async (stored: StoredProjections, position: number, clock: Clock
 type Open = { readonly books: Books; readonly entries: readonly Entry[] };
 
 /** All that one snapshot can tell, and the entries that it leaves open. */
-function* compareAll(violations: ViolationList) {
+function* compareAll(kept: readonly Books[], violations: ViolationList) {
   const money = yield* compareMoney(violations);
   const stock = yield* compareStock(violations);
   const orders = yield* compareOrders(violations);
   const entries = {} as Record<Books['kind'], number>;
   const open: Open[] = [];
-  for (const books of simulatedBooks) {
+  for (const books of kept) {
     // What is seen of the log now was in the books before: no outcome is too young for them.
     const counts = yield* countBooks(books, Number.MAX_SAFE_INTEGER);
     entries[books.kind] = counts.entries;
