@@ -61,7 +61,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('runs every role, each in one service of its name', () => {
-    expect(withRole.map(([name]) => name).sort()).toEqual([...role].sort());
+    expect(withRole.map(([name]) => name).sort()).toEqual([...roles].sort());
     for (const [name, service] of withRole) expect([...configOf(service).role]).toEqual([name]);
   });
 
@@ -95,7 +95,7 @@ describe('docker-compose.yml', () => {
     type Scrape = { metrics_path: string; dns_sd_configs: { names: string[]; port: number }[] };
     const { scrape_configs } = yaml<{ scrape_configs: Scrape[] }>('infra/docker/prometheus.yml');
     const [scrape] = scrape_configs;
-    expect([...scrape!.dns_sd_configs[0]!.names].sort()).toEqual([...role].sort());
+    expect([...scrape!.dns_sd_configs[0]!.names].sort()).toEqual([...roles].sort());
     for (const [name] of withRole) expect(portOf(name)).toBe(scrape!.dns_sd_configs[0]!.port);
     expect(textOf('services/api/routes/operations.ts')).toContain(`path: '${scrape!.metrics_path}'`);
   });
