@@ -136,14 +136,14 @@ export const openFeed = (options: {
   };
 };
 
-/** Says once that the log cannot be read, and once that it can be again. */
+/** Says once that log or tables cannot be reached, and once that they can be again. */
 export const complaints = (logger: Logger) => {
   let complained = '';
   return (error: unknown): void => {
     const text = error === undefined ? '' : textOf(error);
     if (text === complained) return;
     complained = text;
-    if (text === '') logger.info('the read models can read the log again');
-    else logger.error({ err: error }, 'the read models cannot read the log');
+    if (text === '') logger.info('the read models go on');
+    else logger.error({ err: error }, 'the read models cannot go on');
   };
 };

@@ -12,6 +12,7 @@ import { rebuildPlace, type Speed, servingPlace } from './places.ts';
 import {
   beginRebuild,
   dropTables,
+  isOpen,
   makeTables,
   markOf,
   type Place,
@@ -31,7 +32,7 @@ export type Owned = {
   serving(): Build | undefined;
   /** What is folded to take its place, and how fast. */
   rebuild(): { readonly build: Build; readonly pace: Pace } | undefined;
-  /** Takes up a rebuild that somebody has asked for. */
+  /** Takes up a rebuild that somebody has asked for, and drops what could not be dropped before. */
   hear(slot: Slot): Promise<void>;
   /** Lets the rebuild serve; false where what serves shows more by now. */
   swap(): Promise<boolean>;
@@ -94,13 +95,13 @@ export const takeUp = async (options: OwnedOptions): Promise<Owned> => {
       const id = { version, build: serving?.version === version ? serving.build + 1 : 0 };
       await makeTables(query, projection, id);
       await serveNew(query, name, id);
-    } else if (serving.version !== version && !(goesOn && rebuild?.state === 'running')) {
+    } else if (serving.version !== version && !(goesOn && isOpen(rebuild))) {
       const id = { version, build: 0 };
       await makeTables(query, projection, id);
-      await beginRebuild(query, name, id, rebuild?.state === 'running' ? rebuild.pace : 'default');
+      await beginRebuild(query, name, id, isOpen(rebuild) ? rebuild.pace : 'default');
     } else if (rebuild !== undefined && rebuild.version !== version)
       await query('delete from projection_rebuild where name = $1', [name]);
-    else if (rebuild?.state === 'running' && !goesOn) {
+    else if (isOpen(rebuild) && !goesOn) {
       await makeTables(query, projection, rebuild);
       await beginRebuild(query, name, rebuild, rebuild.pace);
     }
@@ -112,6 +113,7 @@ export const takeUp = async (options: OwnedOptions): Promise<Owned> => {
   let pointer: Serving = planned.serving!;
   let serving = pointer.version === version ? open(pointer, pointer, servingPlace(name, pointer)) : undefined;
   let rebuild: { readonly build: Build; readonly pace: Pace } | undefined;
+  let tidy = false;
   let speed: Speed = { eventsPerSecond: null, secondsLeft: null };
 
   const measured = () => {
@@ -131,16 +133,22 @@ export const takeUp = async (options: OwnedOptions): Promise<Owned> => {
     rebuild = { build: open(id, { position, record }, rebuildPlace(name, id, measured())), pace };
     logger.info({ projection: name, ...id, position, pace }, `projection ${name} is being rebuilt`);
   };
-  if (planned.rebuild?.state === 'running') beginWith(planned.rebuild);
+  if (isOpen(planned.rebuild)) beginWith(planned.rebuild);
 
-  const dropStrays = () =>
-    fenced(async (query) => {
-      const { serving, rebuild } = await slotOf(query);
-      const kept = [serving, rebuild?.state === 'stopped' ? undefined : rebuild].filter(
-        (it) => it !== undefined,
-      );
-      await dropTables(query, name, (id) => !kept.some((it) => isSameBuild(it, id)));
-    }).catch((error: unknown) => logger.debug({ err: error }, `old tables of ${name} are still there`));
+  /** Where somebody still reads the old tables they go later. */
+  const dropStrays = async () => {
+    try {
+      await fenced(async (query) => {
+        const { serving, rebuild } = await slotOf(query);
+        const kept = [serving, isOpen(rebuild) ? rebuild : undefined].filter((it) => it !== undefined);
+        await dropTables(query, name, (id) => !kept.some((it) => isSameBuild(it, id)));
+      });
+      tidy = true;
+    } catch (error) {
+      tidy = false;
+      logger.debug({ err: error }, `old tables of ${name} are still there`);
+    }
+  };
   await dropStrays();
 
   return {
@@ -148,7 +156,8 @@ export const takeUp = async (options: OwnedOptions): Promise<Owned> => {
     serving: () => serving,
     rebuild: () => rebuild,
     hear: async ({ rebuild: asked }) => {
-      if (asked === undefined || asked.state !== 'running') return;
+      if (!tidy) await dropStrays();
+      if (!isOpen(asked)) return;
       if (rebuild !== undefined && isSameBuild(rebuild.build.id, asked)) return;
       if (asked.version !== version || asked.position > 0) return;
       await fenced((query) => makeTables(query, projection, asked));

@@ -295,6 +295,26 @@ describeOnStack('a projector over PostgreSQL', () => {
     );
   });
 
+  it('waits for nobody who still reads the old tables: they go once they are not read any more', async () => {
+    const log = memoryLog(orders(10));
+    const all = [counting('a')];
+    const read = stored(log, all);
+    start(log, all);
+    await read.waitFor(30);
+    await database.postgres.transaction(async (query) => {
+      await query('select * from a_v1_b0_counts');
+      await read.rebuild('all', 'full');
+      await until(async () => (await statusOf(read, 'a')).build === 1);
+      log.add(orders(20).slice(30));
+      await read.waitFor(60);
+      expect(await tablesOf('a')).toHaveLength(2);
+    }, 'snapshot');
+    await until(
+      async () => (await tablesOf('a')).join() === 'a_v1_b1_counts',
+      () => tablesOf('a'),
+    );
+  });
+
   it('goes on with a rebuild that another has begun, at the pace that was asked for', async () => {
     const log = memoryLog(orders(700));
     const all = [counting('a')];
@@ -349,7 +369,10 @@ describeOnStack('a projector over PostgreSQL', () => {
     await until(async () => (await statusOf(read, 'a')).state === 'running');
     expect(await statusOf(read, 'a')).toMatchObject({ version: 2, build: 0, rebuild: null });
     expect((await readMore()).rows).toEqual([{ more: 'yes' }]);
-    expect(await tablesOf('a')).toEqual(['a_v2_b0_counts']);
+    await until(
+      async () => (await tablesOf('a')).join() === 'a_v2_b0_counts',
+      () => tablesOf('a'),
+    );
   });
 
   it('gives a rebuild up whose fold throws: the old rows serve, its tables go', async () => {

@@ -38,6 +38,10 @@ export type Rebuilding = Serving & {
 /** A projection as its rows say it; nothing serves before somebody has folded it first. */
 export type Slot = { readonly serving: Serving | undefined; readonly rebuild: Rebuilding | undefined };
 
+/** Whether a rebuild goes on, or will: its fold has not thrown. */
+export const isOpen = (rebuild: Rebuilding | undefined): rebuild is Rebuilding =>
+  rebuild !== undefined && rebuild.state !== 'stopped';
+
 type Row = Readonly<Record<string, unknown>> & { readonly name: string };
 
 const columns = (of: string, prefix: string) =>
@@ -80,13 +84,18 @@ export const readSlots = async (query: Sql, names: readonly string[]): Promise<R
   );
 };
 
+const lockMsMax = 200;
+
 /** Makes the tables of a build, in place of any that a crash has left. */
 export const makeTables = async (query: Sql, projection: Projection, id: BuildId): Promise<void> => {
   await dropTables(query, projection.name, (found) => isSameBuild(found, id));
   for (const statement of tableSql(projection, id)) await query(statement);
 };
 
-/** Drops the tables of those builds of a projection. Waits for who reads them, and lets who comes after wait. */
+/**
+ * Drops the tables of those builds of a projection. Who reads them is not waited for: it rejects, for the transaction
+ * holds the lease, whose renewals wait for it.
+ */
 export const dropTables = async (
   query: Sql,
   name: string,
@@ -98,7 +107,9 @@ export const dropTables = async (
     [tablePattern(name)],
   );
   const gone = found.filter(({ id }) => which({ version: Number(id[0]), build: Number(id[1]) }));
-  if (gone.length > 0) await query(`drop table ${gone.map(({ table }) => table).join(', ')}`);
+  if (gone.length === 0) return;
+  await query(`select set_config('lock_timeout', '${lockMsMax}ms', true)`);
+  await query(`drop table ${gone.map(({ table }) => table).join(', ')}`);
 };
 
 /** Lets a build serve that begins before the first record: the projection's first, or one after a log that is gone. */

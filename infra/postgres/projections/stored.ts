@@ -12,7 +12,7 @@ import type { Projection } from '../../project/projection.ts';
 import { answeredLater, type Reads, type Shown } from '../../project/select.ts';
 import type { Postgres, Sql } from '../connect.ts';
 import { postgresSql } from './dialect.ts';
-import { beginRebuild, markOf, type Place, readSlots, type Slot } from './slots.ts';
+import { beginRebuild, isOpen, markOf, type Place, readSlots, type Slot } from './slots.ts';
 import { type BuildId, tableNames } from './tables.ts';
 
 /**
@@ -130,7 +130,7 @@ export const openStoredProjections = (options: {
       const slots = await readSlots(query, wanted);
       const absent = wanted.find((name) => !slots.has(name));
       if (absent !== undefined) throw new UnavailableError(`the read model ${absent} is not there yet`);
-      const busy = wanted.filter((name) => slots.get(name)?.rebuild?.state === 'running');
+      const busy = wanted.filter((name) => isOpen(slots.get(name)?.rebuild));
       if (busy.length > 0)
         throw new RebuildRefusedError(
           'rebuild-running',
