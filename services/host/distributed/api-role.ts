@@ -30,7 +30,7 @@ export const openApiRole = async (
     deadlineMs: config.orderDeadlineMs,
     deadLetterKeys: async () =>
       (await broker.deadLetters.list({ max: deadLettersMax })).map(({ key }) => key),
-    ledger: postgresLedger({ postgres, log, clock }),
+    ledger: postgresLedger({ postgres, log, clock, foreign: config.foreign }),
   });
   closing.push(() => readModels.close());
   const queries = openPostgresQueries({ postgres, log, clock });

@@ -103,7 +103,7 @@ const compose = async (
   closing.push(() => broker.close());
   if (roles.has('orchestrator')) await checkMachinesOf(ground);
   const participants = openParticipants(ground, overrides, closing);
-  const groups = await openGroups(ground, participants, closing);
+  const groups = openGroups(ground, participants, closing);
   const relay = roles.has('relay') ? openRelayRole(ground, closing, onFatal) : undefined;
   const projector = roles.has('projector') ? openProjectorRole(ground, closing) : undefined;
 

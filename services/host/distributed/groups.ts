@@ -38,11 +38,11 @@ export const openParticipants = (
 };
 
 /** The consumer groups of this process's roles; of a participant that is somebody else's program there is none. */
-export const openGroups = async (
+export const openGroups = (
   ground: Ground,
   participants: ReturnType<typeof participantsOf>,
   closing: Closing,
-): Promise<readonly ConsumerGroup[]> => {
+): readonly ConsumerGroup[] => {
   const { config, log, postgres, clock, logger } = ground;
   const { role: roles, foreign, kafkaPartitions } = config;
   const groups: ConsumerGroup[] = [];
@@ -59,7 +59,6 @@ export const openGroups = async (
     const store = openPostgresTimerStore({ postgres, partitionOf: (id) => partitionOf(id, kafkaPartitions) });
     closing.push(() => store.close());
     const timers = timersService({ log, clock, store, logger });
-    await timers.start();
     closing.push(() => timers.close());
     groups.push(timers.group);
   }
