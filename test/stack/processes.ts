@@ -27,7 +27,7 @@ const entries = (): readonly Entry[] => {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .map((name) => entryOf(Number(name)))
-      .filter((entry) => entry !== undefined);
+      .filter((entry): entry is Entry => entry?.gone === false);
   } catch {
     return [];
   }

@@ -129,7 +129,11 @@ export const stackServer = <How = never>(
     },
     stop: (how) => end(plan.signalOf(how)),
     kill: () => end('SIGKILL'),
-    pause: () => signalAll(pids(), 'SIGSTOP'),
+    pause: () => {
+      // Itself first: what it starts until it has halted is found the second time.
+      signalAll(pids(), 'SIGSTOP');
+      signalAll(pids(), 'SIGSTOP');
+    },
     resume: () => signalAll(pids(), 'SIGCONT'),
     pids,
     cpuSeconds: () => cpuSecondsOf(pids()),
