@@ -60,7 +60,7 @@ export const batchTaker = (options: BatchOptions) => {
         turn += 1;
         if (turn % turnMessagesMax === 0) await setImmediate();
       }
-      track.next = Number(batch.lastOffset()) + 1;
+      mine.worker.passOver(track, Number(batch.lastOffset()));
     } finally {
       // In another assignment the library would skip what it has to read again.
       if (taken !== undefined && isMine() && isRunning()) resolveOffset(taken);
@@ -99,7 +99,7 @@ export const batchTaker = (options: BatchOptions) => {
       const kept = { done: false };
       while (!kept.done && isMine() && !worker.hasLeft()) await hold(keep(raw, track, read, kept));
       if (!kept.done) return false;
-      track.next = spot.offset + 1;
+      worker.passOver(track, spot.offset);
       return true;
     }
     while (isMine() && read !== undefined && !worker.hasLeft()) {

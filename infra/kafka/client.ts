@@ -63,6 +63,9 @@ const levels: Readonly<Record<number, Level>> = {
   [logLevel.DEBUG]: 'trace',
 };
 
+/** What the library heals by itself, and yet a person has to know. */
+const alarming = /^Offset out of range, resetting/;
+
 /** The fields of an entry that are told; others could hold what was sent, or who we say we are. */
 const told = ['broker', 'groupId', 'memberId', 'topic', 'partition', 'error', 'retryCount', 'retryTime'];
 
@@ -71,7 +74,7 @@ const tell = (logger: Logger, { level, log }: LogEntry): void => {
   const kept = Object.fromEntries(
     Object.entries(fields).filter(([name, value]) => told.includes(name) && typeof value !== 'object'),
   );
-  logger[levels[level] ?? 'debug'](kept, `kafka: ${message}`);
+  logger[alarming.test(message) ? 'error' : (levels[level] ?? 'debug')](kept, `kafka: ${message}`);
 };
 
 let silenced = false;

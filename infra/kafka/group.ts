@@ -129,7 +129,7 @@ export const joinGroup = (options: GroupOptions) => {
         onCrashed: crashed.resolve,
         onEmpty: (topic, partition, lastOffset) => {
           const track = current?.worker.tracks.of({ topic, partition });
-          if (track?.begun) track.next = Math.max(track.next, lastOffset + 1);
+          if (track?.begun && lastOffset >= track.next) current?.worker.passOver(track, lastOffset);
         },
         onBatch: takeBatch,
       });

@@ -118,6 +118,22 @@ describeOnStack('members of one group on Kafka', () => {
     expect(await only.broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
   });
 
+  it('write on where one that had their partitions before claims them late', async () => {
+    const bad = newKey();
+    const handle = async () => {
+      throw new Error('cannot make sense of it');
+    };
+    const only = await join({ handle });
+    await until(() => only.assigned.length === 1);
+    await database.postgres.query(`update partition_claim set epoch = epoch + 1, owner = 'a zombie'`);
+    await publish(bad, 'payment.events', 0, 1);
+    await until(async () => (await only.broker.deadLetters.counts()).dead === 1);
+    const owners = await database.postgres.query<{ owner: string }>(
+      `select distinct owner from partition_claim where topic = 'payment.events'`,
+    );
+    expect(owners).not.toEqual([{ owner: 'a zombie' }]);
+  });
+
   it('take over what another has parked, and what was behind it, in order', async () => {
     const bad = newKey();
     const handle = async (message: Message) => {

@@ -1,5 +1,5 @@
 import type { Topic } from '@recourse/contracts/registry';
-import type { KafkaMessage, Message as Outgoing, Producer } from 'kafkajs';
+import { type KafkaMessage, type Message as Outgoing, Partitioners, type Producer } from 'kafkajs';
 import type { Logger } from 'pino';
 import { UnavailableError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -79,7 +79,11 @@ const oneSender = (settings: KafkaSettings, logger: Logger) => {
   let last: Promise<unknown> = Promise.resolve();
 
   const connect = async () => {
-    const made = kafka.producer({ allowAutoTopicCreation: false, retry: { ...retrySettings, retries: 5 } });
+    const made = kafka.producer({
+      allowAutoTopicCreation: false,
+      createPartitioner: Partitioners.DefaultPartitioner,
+      retry: { ...retrySettings, retries: 5 },
+    });
     await made.connect();
     return made;
   };

@@ -131,7 +131,7 @@ export const assignmentWorker = (options: WorkerOptions) => {
       if (parked.count.unwritten > 0) options.hurry();
       return false;
     }
-    track.next = spot.offset + 1;
+    passOver(track, spot.offset);
     if (track.discarded.size > 0 && track.discarded.delete(nameOf(spot))) return true;
     const first = parked.of(message.key);
     if (first === undefined) lanes.add(tracks.add(track, message, spot));
@@ -139,8 +139,15 @@ export const assignmentWorker = (options: WorkerOptions) => {
     return true;
   };
 
+  /** Goes on behind an offset: what stood there is none of the handler's business any more. */
+  const passOver = (track: Track, offset: number): void => {
+    track.next = offset + 1;
+    options.onProgress();
+  };
+
   return {
     take,
+    passOver,
     tracks,
     counts: parked.count,
     /** Takes up what was parked before, and begins to try it again. */
