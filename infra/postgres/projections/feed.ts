@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { UnavailableError } from '../../errors.ts';
 import { type Clock, sleep } from '../../ports/clock.ts';
 import type { EventLog, RecordedEvent, Subscription } from '../../ports/event-log.ts';
 import { textOf } from '../../project/fold-records.ts';
@@ -144,6 +145,9 @@ export const complaints = (logger: Logger) => {
     if (text === complained) return;
     complained = text;
     if (text === '') logger.info('the read models go on');
-    else logger.error({ err: error }, 'the read models cannot go on');
+    else {
+      const level = error instanceof UnavailableError ? 'warn' : 'error';
+      logger[level]({ err: error }, 'the read models cannot go on');
+    }
   };
 };

@@ -71,5 +71,13 @@ const documented = {
   params: z.object({ name: z.string() }),
   query: RowsQuery,
   responses: { 200: { description: 'A page of rows.', schema: ProjectionRows } },
-  problems: ['invalid-request', 'not-found', 'overloaded', 'unavailable', 'no-space', 'stopping'],
+  problems: [
+    'invalid-request',
+    'not-found',
+    'overloaded',
+    'unavailable',
+    'no-space',
+    'stopping',
+    'not-in-distributed',
+  ],
 } satisfies Omit<Route, 'serve'>;
