@@ -2,6 +2,8 @@ import { StartError } from '@recourse/infra/errors';
 import { Command, CommanderError } from 'commander';
 import { backupCommand } from './commands/backup.ts';
 import { configCommand } from './commands/config-command.ts';
+import { conformCommand } from './commands/conform.ts';
+import { deadLettersCommand } from './commands/dead-letters.ts';
 import { demoCommand } from './commands/demo.ts';
 import { exportCommand } from './commands/export.ts';
 import { historyCommand } from './commands/history.ts';
@@ -14,6 +16,7 @@ import { projectionsCommand } from './commands/projections.ts';
 import { queryCommand } from './commands/query.ts';
 import { restoreCommand } from './commands/restore.ts';
 import { startCommand } from './commands/start.ts';
+import { topicsCommand } from './commands/topics.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { versionsCommand } from './commands/versions.ts';
 import { watchCommand } from './commands/watch.ts';
@@ -53,12 +56,15 @@ const program = (environment: Environment): Command => {
     importCommand,
     ledgerCommand,
     verifyCommand,
+    deadLettersCommand,
     projectionsCommand,
     queryCommand,
     backupCommand,
     restoreCommand,
     versionsCommand,
     loadCommand,
+    topicsCommand,
+    conformCommand,
     configCommand,
   ].map((command) => command(environment));
   for (const command of commands) {
