@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from '@jest/globals';
 import { eventLogContract } from '../../test/contract/event-log.ts';
 import { realUrl } from '../../test/eventstore/logs.ts';
 import { type FakeEventStore, startEventStore } from '../../test/eventstore/server.ts';
+import { serverTable } from '../../test/eventstore/table.ts';
 import { silent } from '../../test/stack/kit.ts';
 import { systemClock } from '../system.ts';
 import { type EventStoreLimits, openEventStoreLog } from './log.ts';
@@ -13,6 +14,8 @@ describe(`on ${realUrl === undefined ? 'a server of our own' : 'EVENTSTORE_URL'}
     if (realUrl === undefined) server = await startEventStore();
   });
   afterAll(() => server?.stop());
+
+  describe('the server', () => serverTable(() => realUrl ?? server!.url));
 
   const opening = (limits: Partial<EventStoreLimits>) => async () => {
     const url = realUrl ?? server!.url;

@@ -15,15 +15,21 @@ export type ReadLimits = {
 /** Where the log ends is looked for among so many events first. */
 const firstLookEvents = 8;
 
-/** A stretch of the log in which nothing is ours: from a position to the place of the last event looked at. */
-type Nothing = { readonly after: number; readonly upTo: LogPlace };
+/**
+ * A stretch of the log in which nothing is ours: from a position, whose record has a time, to the place of the last
+ * event looked at.
+ */
+type Nothing = { readonly after: number; readonly upTo: LogPlace; readonly time: number };
+
+/** What a read of the whole log has found so far, and the time of the last record, found or only passed. */
+type Scan = { readonly records: RecordedEvent[]; time: number };
 
 /** The place of a record of ours. */
 const placeAt = (position: number): LogPlace => ({ position, prepare: position });
 
 /** Reads of the log. */
 export const logReads = (connection: Connection, times: RisingTimes, { readEventsMax }: ReadLimits) => {
-  let nothing: Nothing = { after: 0, upTo: placeAt(0) };
+  let nothing: Nothing = { after: 0, upTo: placeAt(0), time: 0 };
   /** The last record that was found at the end. */
   let lastKnown: Found | undefined;
 
@@ -106,14 +112,14 @@ export const logReads = (connection: Connection, times: RisingTimes, { readEvent
   };
 
   /** Takes what of a page is ours, as far as it can be read; throws where not even the first record can. */
-  const take = (page: readonly Found[], after: number, max: number, records: RecordedEvent[]): boolean => {
-    let time = records.at(-1)?.time ?? 0;
+  const take = (page: readonly Found[], after: number, max: number, scan: Scan): boolean => {
+    const { records } = scan;
     for (const found of page) {
       if (!ours(found)) continue;
-      time = times.following(found.position, stampedAt(found), time);
+      scan.time = times.following(found.position, stampedAt(found), scan.time);
       if (found.position <= (records.at(-1)?.position ?? after)) continue;
       try {
-        records.push(decode(found, time).record);
+        records.push(decode(found, scan.time).record);
       } catch (error) {
         if (records.length === 0) throw error;
         return false;
@@ -140,17 +146,18 @@ export const logReads = (connection: Connection, times: RisingTimes, { readEvent
 
     /** Records after a position, at most `max`; fewer at the end, or where the next one cannot be read. */
     readAll: async (after: number, max: number): Promise<readonly RecordedEvent[]> => {
-      const records: RecordedEvent[] = [];
       const passed = after >= nothing.after && after < nothing.upTo.position;
       let place = passed ? nothing.upTo : placeAt(after);
+      const scan: Scan = { records: [], time: passed ? nothing.time : 0 };
+      const { records } = scan;
       while (records.length < max) {
         // The event at the place itself comes first: what is read is inclusive.
         const wanted = Math.min(readEventsMax, max - records.length) + 1;
         const from = place.position === 0 ? undefined : place;
         const page = await connection.readAll({ from, backwards: false, max: wanted });
-        if (!take(page, after, max, records)) break;
+        if (!take(page, after, max, scan)) break;
         const end: LogPlace = page.at(-1) ?? place;
-        if (records.length === 0 && end.position > after) nothing = { after, upTo: end };
+        if (records.length === 0 && end.position > after) nothing = { after, upTo: end, time: scan.time };
         if (page.length < wanted || end.position <= place.position) break;
         place = end;
       }

@@ -127,7 +127,7 @@ export const appendHandlers = (options: AppendOptions) => {
       const expected = expectedOf(part.options, part.options.getStreamPosition());
       const append = { stream, expected, events: part.events };
       const answer = await faulty(append);
-      if (answer === 'broken') call.destroy(callError(status.UNAVAILABLE, 'broken') as never);
+      if (answer === 'broken') call.emit('error', callError(status.UNAVAILABLE, 'broken'));
       else if (answer !== undefined && !call.cancelled) {
         const message = answerOf(answer, append);
         message.setCorrelationId(request.getCorrelationId());
@@ -189,7 +189,7 @@ export const appendHandlers = (options: AppendOptions) => {
     },
     /** Breaks the calls that carry appends, with whatever is in flight. */
     breakAll: (): void => {
-      for (const call of calls) call.destroy(callError(status.UNAVAILABLE, 'broken') as never);
+      for (const call of calls) call.emit('error', callError(status.UNAVAILABLE, 'broken'));
       calls.clear();
       held = [];
     },

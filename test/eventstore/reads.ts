@@ -60,13 +60,13 @@ const passes = (options: ReadOptions, { stream, type }: StoredEvent): boolean =>
 };
 
 /** Reads, and live subscriptions to $all. */
-export const readHandlers = (store: () => MemoryStore) => {
+export const readHandlers = (store: () => MemoryStore, isVisible: (event: StoredEvent) => boolean) => {
   type Live = { readonly call: ReadCall; readonly options: ReadOptions; sent: number; looked: number };
   const live = new Set<Live>();
 
   const tell = (one: Live) => {
     for (const event of store().all()) {
-      if (event.position <= one.sent) continue;
+      if (event.position <= one.sent || !isVisible(event)) continue;
       one.sent = event.position;
       one.looked += 1;
       if (passes(one.options, event)) one.call.write(eventMessage(event));
@@ -91,17 +91,18 @@ export const readHandlers = (store: () => MemoryStore) => {
     if (options.hasSubscription()) return subscribe(call, options);
     const max = Number(options.getCount());
     const backwards = options.getReadDirection() === 1;
-    if (max === 0) return call.destroy(callError(status.INVALID_ARGUMENT, 'count') as never);
+    if (max === 0) return call.emit('error', callError(status.INVALID_ARGUMENT, 'count'));
     if (options.hasAll()) {
-      for (const event of fromAll(options, store().all(), backwards).slice(0, max))
+      for (const event of fromAll(options, store().all().filter(isVisible), backwards).slice(0, max))
         call.write(eventMessage(event));
       return call.end();
     }
     const name = nameOf(options.getStream()!.getStreamIdentifier());
-    const events = store().stream(name);
+    const stored = store().stream(name);
+    const events = Array.isArray(stored) ? stored.filter(isVisible) : stored;
     if (events === 'tombstoned') {
       const error = callError(status.FAILED_PRECONDITION, 'stream-deleted', { 'stream-name': name });
-      return call.destroy(error as never);
+      return call.emit('error', error);
     }
     if (events === undefined) call.write(notFoundMessage(name));
     else
@@ -116,7 +117,7 @@ export const readHandlers = (store: () => MemoryStore) => {
     tellAll: (): void => live.forEach(tell),
     /** Breaks every subscription with an error. */
     breakAll: (): void => {
-      for (const { call } of live) call.destroy(callError(status.UNAVAILABLE, 'broken') as never);
+      for (const { call } of live) call.emit('error', callError(status.UNAVAILABLE, 'broken'));
       live.clear();
     },
     /** Forgets every subscription without a word: nobody hears anything any more. */

@@ -44,8 +44,13 @@ export const startEventStore = async (options: EventStoreOptions = {}) => {
     silentReads: false,
     /** A read, or a subscription, is refused with this exception. */
     refusedReads: undefined as string | undefined,
+    /** Events from this position on cannot be read yet: they are not synced. */
+    hiddenFrom: Number.MAX_SAFE_INTEGER,
   };
-  const reads = readHandlers(() => store);
+  const reads = readHandlers(
+    () => store,
+    ({ position }) => position < faults.hiddenFrom,
+  );
   const appends = appendHandlers({
     store: () => store,
     fault: (stream) => faults.append(stream),
@@ -57,7 +62,7 @@ export const startEventStore = async (options: EventStoreOptions = {}) => {
   const read: typeof reads.read = (call) => {
     if (faults.silentReads) return undefined as never;
     if (faults.refusedReads === undefined) return reads.read(call);
-    return call.destroy(callError(status.PERMISSION_DENIED, faults.refusedReads) as never);
+    return call.emit('error', callError(status.PERMISSION_DENIED, faults.refusedReads));
   };
 
   type Removal = ServerUnaryCall<DeleteReq | TombstoneReq, never>;
