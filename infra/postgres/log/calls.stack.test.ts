@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { anEvent, freshStream, idsOf, someEvents, until } from '../../../test/contract/event-log/events.ts';
+import { anEvent, freshStream, idsOf, someEvents } from '../../../test/contract/event-log/events.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../../test/stack/kit.ts';
 import { UnavailableError } from '../../errors.ts';
 import { noStream, type RecordedEvent } from '../../ports/event-log.ts';
 import type { Postgres } from '../connect.ts';
-import { emptyLog, openedLogs } from './testing/logs.ts';
+import { emptyLog, eventually, openedLogs } from './testing/logs.ts';
 
 describeOnStack('what the log asks of PostgreSQL', () => {
   let database: FreshDatabase;
@@ -87,14 +87,14 @@ describeOnStack('what the log asks of PostgreSQL', () => {
     await log.append(freshStream(), noStream, [first!]);
     for (const event of others.slice(0, 4)) await other.append(freshStream(), noStream, [event]);
     await log.append(freshStream(), noStream, [events[5]!]);
-    await until(() => followers.every((ids) => ids.length === 6));
+    await eventually(() => followers.every((ids) => ids.length === 6));
     for (const ids of followers) expect(ids).toEqual(idsOf(events));
     expect(asked.filter((name) => name === 'log_after')).toHaveLength(1);
 
     // And with nothing that would tell: it looks by itself.
     const last = anEvent();
     await other.append(freshStream(), noStream, [last]);
-    await until(() => followers.every((ids) => ids.length === 7));
+    await eventually(() => followers.every((ids) => ids.length === 7));
     expect(followers[0]!.at(-1)).toBe(last.id);
   });
 
@@ -138,11 +138,11 @@ describeOnStack('what the log asks of PostgreSQL', () => {
       );
     };
     await readOnly('on');
-    await until(() => log.problems().some((problem) => problem.includes('only reads')));
+    await eventually(() => log.problems().some((problem) => problem.includes('only reads')));
     await expect(log.append(stream, 0, [anEvent()])).rejects.toBeInstanceOf(UnavailableError);
     expect(await log.readStream(stream)).toHaveLength(1);
     await readOnly('off');
-    await until(() => log.problems().length === 0);
+    await eventually(() => log.problems().length === 0);
     expect(await log.append(stream, 0, [anEvent()])).toMatchObject({ revision: 1 });
   });
 });

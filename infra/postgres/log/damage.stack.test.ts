@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { StreamName } from '@recourse/contracts/streams';
-import { freshStream, someEvents, until } from '../../../test/contract/event-log/events.ts';
+import { freshStream, someEvents } from '../../../test/contract/event-log/events.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../../test/stack/kit.ts';
 import { DamagedError, UnknownVersionError } from '../../errors.ts';
 import { checksumWithoutTime } from '../../log/checksum.ts';
 import { noStream, type RecordedEvent } from '../../ports/event-log.ts';
-import { emptyLog, openedLogs } from './testing/logs.ts';
+import { emptyLog, eventually, openedLogs } from './testing/logs.ts';
 
 describeOnStack('a log in PostgreSQL that is not what was written', () => {
   let database: FreshDatabase;
@@ -33,7 +33,7 @@ describeOnStack('a log in PostgreSQL that is not what was written', () => {
     const log = await logs.open({ onFailure: (error) => failures.push(error) });
     const seen: RecordedEvent[] = [];
     log.follow(0, 2, (records) => void seen.push(...records));
-    await until(() => failures.length > 0);
+    await eventually(() => failures.length > 0);
     return { log, failure: failures[0]!, seen };
   };
 
@@ -72,7 +72,7 @@ describeOnStack('a log in PostgreSQL that is not what was written', () => {
     const log = await logs.open({ onFailure: (error) => failures.push(error) });
     await log.append(stream, 4, someEvents(2));
     await database.postgres.query('update log_head set "position" = 5');
-    await until(() => failures.length > 0);
+    await eventually(() => failures.length > 0);
     expect(failures[0]!.message).toContain('records after position 5 are missing, up to 7');
   });
 

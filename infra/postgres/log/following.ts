@@ -80,7 +80,7 @@ export const logFollowing = (parts: FollowingParts) => {
     return records;
   };
   const readSound = (after: number, max: number) => readAfter(after, max, true);
-  const tail = logTail(readSound, parts.limits);
+  const tail = logTail(readSound, clock, parts.limits);
   const crowd = followers({
     clock,
     head: () => head,

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { anEvent, freshStream, someEvents, until } from '../../../test/contract/event-log/events.ts';
+import { anEvent, freshStream, someEvents } from '../../../test/contract/event-log/events.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../../test/stack/kit.ts';
 import { DamagedError, UnknownVersionError } from '../../errors.ts';
 import { noStream, type RecordedEvent } from '../../ports/event-log.ts';
 import type { ForeignRecord } from './log.ts';
-import { emptyLog, openedLogs } from './testing/logs.ts';
+import { emptyLog, eventually, openedLogs } from './testing/logs.ts';
 
 describeOnStack('a log that is copied to PostgreSQL', () => {
   let database: FreshDatabase;
@@ -43,7 +43,7 @@ describeOnStack('a log that is copied to PostgreSQL', () => {
     expect(await log.importRecords(copied)).toBe(1_200);
     const expected = copied.map(asRecorded);
     expect(await log.readAll(0, 2_000)).toEqual(expected);
-    await until(() => seen.length === 1_200);
+    await eventually(() => seen.length === 1_200);
     expect(seen).toEqual(expected);
     const rows = await database.postgres.query('select data from log_records where "position" = 9');
     expect(rows).toEqual([{ data: copied[8]!.json }]);

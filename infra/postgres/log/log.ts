@@ -58,6 +58,7 @@ const defaults: PostgresLogLimits = {
   recentMax: 8_192,
   recentBytesMax: 16 * mebibyte,
   tailReadMax: 1_000,
+  tailPauseMs: 2,
 };
 
 /**

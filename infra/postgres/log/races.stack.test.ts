@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { StreamName } from '@recourse/contracts/streams';
-import { anEvent, freshStream, until } from '../../../test/contract/event-log/events.ts';
+import { anEvent, freshStream } from '../../../test/contract/event-log/events.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../../test/stack/kit.ts';
 import { ConflictError } from '../../errors.ts';
 import { noStream, type RecordedEvent } from '../../ports/event-log.ts';
 import type { PostgresLog } from './log.ts';
-import { openedLogs } from './testing/logs.ts';
+import { eventually, openedLogs } from './testing/logs.ts';
 
 /** A place that was acknowledged. */
 type Acknowledged = {
@@ -87,7 +87,7 @@ describeOnStack('processes that race on one log in PostgreSQL', () => {
     expect(conflicts).toBeGreaterThan(0);
     expect(acknowledged.map(({ position }) => position).toSorted((a, b) => a - b)).toEqual(positions);
     expect(await watched).toEqual(positions);
-    await until(() => followed.every((records) => records.length >= count));
+    await eventually(() => followed.every((records) => records.length >= count));
     for (const records of followed) expect(records.map(({ position }) => position)).toEqual(positions);
 
     const [records] = followed;

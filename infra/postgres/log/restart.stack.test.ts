@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { anEvent, freshStream, until } from '../../../test/contract/event-log/events.ts';
+import { anEvent, freshStream } from '../../../test/contract/event-log/events.ts';
 import { describeOnOwnServers, silent } from '../../../test/stack/kit.ts';
 import { type Stack, startStack } from '../../../test/stack/stack.ts';
 import { StartError, UnavailableError } from '../../errors.ts';
@@ -7,10 +7,10 @@ import { type NewEvent, noStream, type RecordedEvent } from '../../ports/event-l
 import type { PostgresSettings } from '../connect.ts';
 import { migratePostgres } from '../migrate.ts';
 import type { PostgresLog } from './log.ts';
-import { openedLogs } from './testing/logs.ts';
+import { eventually, openedLogs } from './testing/logs.ts';
 
 const workers = 16;
-const rounds = 3;
+const rounds = 2;
 
 describeOnOwnServers('the log in a PostgreSQL that goes away', () => {
   let stack: Stack;
@@ -62,19 +62,19 @@ describeOnOwnServers('the log in a PostgreSQL that goes away', () => {
     });
     for (let round = 0; round < rounds; round += 1) {
       const before = acknowledged.length;
-      await until(() => acknowledged.length > before + 100);
+      await eventually(() => acknowledged.length > before + 100);
       await stack.postgres.kill();
-      await until(() => log.problems().length > 0);
+      await eventually(() => log.problems().length > 0);
       await expect(log.readStream(freshStream())).rejects.toBeInstanceOf(UnavailableError);
       await expect(log.head()).rejects.toBeInstanceOf(UnavailableError);
       await stack.postgres.start();
     }
     const before = acknowledged.length;
-    await until(() => acknowledged.length > before + 100);
+    await eventually(() => acknowledged.length > before + 100);
     over = true;
     await Promise.all(work);
-    await until(() => followed.every((records) => records.length >= acknowledged.length));
-    await until(() => log.problems().length === 0);
+    await eventually(() => followed.every((records) => records.length >= acknowledged.length));
+    await eventually(() => log.problems().length === 0);
 
     const positions = Array.from({ length: acknowledged.length }, (_, index) => index + 1);
     expect(acknowledged.map(({ position }) => position).toSorted((a, b) => a - b)).toEqual(positions);

@@ -1,4 +1,5 @@
 import { recentRecords } from '../../log/recent.ts';
+import { type Clock, sleep } from '../../ports/clock.ts';
 import type { RecordedEvent } from '../../ports/event-log.ts';
 import type { Sized } from './records.ts';
 
@@ -8,6 +9,8 @@ export type TailLimits = {
   readonly recentBytesMax: number;
   /** The most records of one read. */
   readonly tailReadMax: number;
+  /** At least so long from one read to the next: what comes meanwhile joins. The first after a while waits for nothing. */
+  readonly tailPauseMs: number;
 };
 
 /**
@@ -16,7 +19,8 @@ export type TailLimits = {
  */
 export const logTail = (
   readAfter: (after: number, max: number) => Promise<readonly Sized[]>,
-  { recentMax, recentBytesMax, tailReadMax }: TailLimits,
+  clock: Clock,
+  { recentMax, recentBytesMax, tailReadMax, tailPauseMs }: TailLimits,
 ) => {
   const recent = recentRecords(recentMax, recentBytesMax);
   /** The position of the last record in memory: where the next read begins. */
@@ -26,6 +30,7 @@ export const logTail = (
   let aheadRecords = 0;
   let aheadBytes = 0;
   let reading: Promise<void> | undefined;
+  let readAt = Number.NEGATIVE_INFINITY;
 
   const keep = (block: readonly Sized[]) => {
     for (const { record, size } of block) {
@@ -54,7 +59,11 @@ export const logTail = (
     for (const [first, block] of ahead) if (first <= end) remove(first, block);
   };
 
-  const readOn = async () => {
+  const readOn = async (after: number) => {
+    const waitMs = readAt + tailPauseMs - clock.monotonic();
+    if (waitMs > 0) await sleep(clock, waitMs);
+    if (end > after) return;
+    readAt = clock.monotonic();
     const next = Math.min(...ahead.keys());
     keep(await readAfter(end, Math.min(tailReadMax, next - 1 - end)));
     settle();
@@ -90,7 +99,7 @@ export const logTail = (
           end = after;
           settle();
         }
-        reading = readOn().finally(() => {
+        reading = readOn(after).finally(() => {
           reading = undefined;
         });
       }

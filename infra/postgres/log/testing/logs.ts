@@ -1,4 +1,5 @@
 import pino from 'pino';
+import { sleep } from '../../../ports/clock.ts';
 import { systemClock } from '../../../system.ts';
 import { openPostgres, type Postgres, type PostgresSettings } from '../../connect.ts';
 import { openPostgresLog, type PostgresLog, type PostgresLogOptions } from '../log.ts';
@@ -9,6 +10,11 @@ const silent = pino({ level: 'silent' });
 export const emptyLog = async (postgres: Postgres): Promise<void> => {
   await postgres.query('truncate log_records, log_streams');
   await postgres.query('update log_head set "position" = 0, "time" = 0, stream = 0');
+};
+
+/** Waits until a condition holds, in small pauses: the server needs the processor, too. */
+export const eventually = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await sleep(systemClock, 5);
 };
 
 /** Logs, each with a pool of its own as other processes would have one, closed by `close`. */
