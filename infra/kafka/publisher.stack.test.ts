@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import type { Admin } from 'kafkajs';
 import kafkajs from 'kafkajs';
 import { describeOnStack, freshPrefix, silent, stack } from '../../test/stack/kit.ts';
@@ -23,37 +23,46 @@ const until = async (satisfied: () => boolean, withinMs = 15_000) => {
 
 describeOnStack('the publisher on Kafka', () => {
   const opened: Publisher[] = [];
-  const prefixes: string[] = [];
+  const prefix = freshPrefix();
+  const later = freshPrefix();
+  let keys: readonly string[];
   let admin: Admin;
   let position = 0;
 
   beforeAll(async () => {
     admin = kafkaClient(kafka, silent).admin();
     await admin.connect();
+    const small = [{ name: 'max.message.bytes', value: '5000' }];
+    const topic = `${prefix}payment.events`;
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: 2, replicationFactor: 1, configEntries: small }],
+    });
+    await makeTopics(prefix, 2);
+  });
+  beforeEach(() => {
+    keys = Array.from({ length: 20 }, () => randomUUID());
   });
   afterAll(async () => {
     await Promise.all(opened.map((publisher) => publisher.close()));
     const there = new Set(await admin.listTopics());
-    await admin.deleteTopics({ topics: prefixes.flatMap(topicNames).filter((name) => there.has(name)) });
+    await admin.deleteTopics({
+      topics: [prefix, later].flatMap(topicNames).filter((name) => there.has(name)),
+    });
     await admin.disconnect();
   });
 
-  const openOn = (prefix: string, lanes?: number) => {
-    prefixes.push(prefix);
+  const makeTopics = (of: string, partitions: number) =>
+    lookAtTopics({ kafka, prefix: of, partitions, replicationFactor: 1, logger: silent, create: true });
+  const openOn = (of: string, lanes?: number) => {
     const publisher = openPublisher({
       kafka,
-      prefix,
+      prefix: of,
       clock: systemClock,
       logger: silent,
       ...(lanes !== undefined && { lanes }),
     });
     opened.push(publisher);
     return publisher;
-  };
-  const withTopics = async () => {
-    const prefix = freshPrefix();
-    await lookAtTopics({ kafka, prefix, partitions: 3, replicationFactor: 1, logger: silent, create: true });
-    return prefix;
   };
   const message = (key: string, { topic = 'order.events', pad = 0 } = {}): Message => {
     position += 1;
@@ -73,12 +82,12 @@ describeOnStack('the publisher on Kafka', () => {
       causation: key,
     } as unknown as Message;
   };
-  const keys = Array.from({ length: 20 }, () => randomUUID());
-  const lie = (prefix: string, topics = ['order.events']) => readTopics(kafka, prefix, topics, silent);
+  /** What lies there of the test's own keys. */
+  const lie = async (of = prefix, topics = ['order.events']) =>
+    (await readTopics(kafka, of, topics, silent)).filter(({ key }) => keys.includes(key));
   const idsOf = (messages: readonly { id: string }[]) => messages.map(({ id }) => id);
 
   it.each([1, 3])('keeps the order of each key, whatever is sent meanwhile (%i lanes)', async (lanes) => {
-    const prefix = await withTopics();
     const publisher = openOn(prefix, lanes);
     const topics = ['order.events', 'saga.events'];
     const sent: Message[] = [];
@@ -100,44 +109,39 @@ describeOnStack('the publisher on Kafka', () => {
   });
 
   it('goes on where a topic was deleted and made anew', async () => {
-    const prefix = await withTopics();
     const publisher = openOn(prefix);
-    const topic = `${prefix}order.events`;
-    await publisher.send(keys.map((key) => message(key)));
-    await publisher.send(keys.map((key) => message(key)));
+    const topic = `${prefix}shipping.events`;
+    await publisher.send(keys.map((key) => message(key, { topic: 'shipping.events' })));
+    await publisher.send(keys.map((key) => message(key, { topic: 'shipping.events' })));
     await admin.deleteTopics({ topics: [topic] });
     let made = false;
     while (!made) {
       await new Promise((resolve) => setTimeout(resolve, 100));
       made = await admin
-        .createTopics({ topics: [{ topic, numPartitions: 3, replicationFactor: 1 }] })
+        .createTopics({ topics: [{ topic, numPartitions: 2, replicationFactor: 1 }] })
         .catch(() => false);
     }
-    const later = [1, 2, 3].map(() => keys.map((key) => message(key)));
-    await Promise.all(later.map((batch) => publisher.send(batch)));
-    const firsts = firstsByKey(await lie(prefix));
+    const batches = [1, 2, 3].map(() => keys.map((key) => message(key, { topic: 'shipping.events' })));
+    await Promise.all(batches.map((batch) => publisher.send(batch)));
+    const firsts = firstsByKey(await lie(prefix, ['shipping.events']));
     for (const key of keys) {
-      const mine = later.flat().filter((it) => it.key === key);
-      expect(idsOf(firsts.get(`order.events ${key}`)!)).toEqual(idsOf(mine));
+      const mine = batches.flat().filter((it) => it.key === key);
+      expect(idsOf(firsts.get(`shipping.events ${key}`)!)).toEqual(idsOf(mine));
     }
   });
 
   it('cuts what is too large in one piece, and names a message that is too large by itself', async () => {
-    const prefix = freshPrefix();
-    const topic = `${prefix}order.events`;
-    const configEntries = [{ name: 'max.message.bytes', value: '5000' }];
-    await admin.createTopics({
-      topics: [{ topic, numPartitions: 3, replicationFactor: 1, configEntries }],
-    });
-    await lookAtTopics({ kafka, prefix, partitions: 3, replicationFactor: 1, logger: silent, create: true });
     const publisher = openOn(prefix);
+    const topic = `${prefix}payment.events`;
+    const lieThere = () => lie(prefix, ['payment.events']);
+    const of = { topic: 'payment.events' };
     const key = keys[0]!;
-    const small = Array.from({ length: 12 }, () => message(key, { pad: 1_000 }));
+    const small = Array.from({ length: 12 }, () => message(key, { ...of, pad: 1_000 }));
     await publisher.send(small);
-    expect(idsOf(await lie(prefix))).toEqual(idsOf(small));
+    expect(idsOf(await lieThere())).toEqual(idsOf(small));
 
-    const large = message(key, { pad: 10_000 });
-    const after = message(key);
+    const large = message(key, { ...of, pad: 10_000 });
+    const after = message(key, of);
     const sent = publisher.send([large, after]);
     await until(() => publisher.problems().length > 0);
     expect(publisher.problems()[0]).toContain(`OrderCompleted ${large.id} to ${topic}`);
@@ -154,23 +158,21 @@ describeOnStack('the publisher on Kafka', () => {
     });
     await sent;
     expect(publisher.problems()).toEqual([]);
-    expect(idsOf(await lie(prefix))).toEqual(idsOf([...small, large, after]));
+    expect(idsOf(await lieThere())).toEqual(idsOf([...small, large, after]));
   });
 
   it('waits for topics that are missing, says so, and then sends in order', async () => {
-    const prefix = freshPrefix();
-    const publisher = openOn(prefix);
+    const publisher = openOn(later);
     const sent = [message(keys[0]!), message(keys[0]!)];
     const waits = sent.map((it) => publisher.send([it]));
     await until(() => publisher.problems()[0]?.includes('recourse topics') === true);
-    await lookAtTopics({ kafka, prefix, partitions: 3, replicationFactor: 1, logger: silent, create: true });
+    await makeTopics(later, 1);
     await Promise.all(waits);
-    expect(idsOf(await lie(prefix))).toEqual(idsOf(sent));
+    expect(idsOf(await lie(later))).toEqual(idsOf(sent));
     expect(publisher.problems()).toEqual([]);
   });
 
   it('does not send what has become stale while it waited', async () => {
-    const prefix = await withTopics();
     const publisher = openOn(prefix);
     const [first, stale, fresh] = [message(keys[0]!), message(keys[1]!), message(keys[2]!)];
     let isOver = false;
@@ -178,7 +180,7 @@ describeOnStack('the publisher on Kafka', () => {
     const second = publisher.send([stale, fresh], ({ id }) => isOver && id === stale.id);
     isOver = true;
     await Promise.all([begun, second]);
-    expect(idsOf(await lie(prefix)).toSorted()).toEqual([first.id, fresh.id].toSorted());
+    expect(idsOf(await lie()).toSorted()).toEqual([first.id, fresh.id].toSorted());
   });
 
   it('rejects what it cannot send any more when it is closed', async () => {

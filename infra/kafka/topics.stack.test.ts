@@ -9,7 +9,7 @@ const kafka: KafkaSettings = { brokers: stack.kafkaBrokers, clientId: 'test' };
 const used: string[] = [];
 const optionsOf = (prefix: string) => {
   used.push(prefix);
-  return { kafka, prefix, partitions: 2, replicationFactor: 1, logger: silent };
+  return { kafka, prefix, partitions: 1, replicationFactor: 1, logger: silent };
 };
 
 describeOnStack('topics of Kafka', () => {
@@ -33,7 +33,7 @@ describeOnStack('topics of Kafka', () => {
     const { topics, findings } = await lookAtTopics({ ...options, create: true });
     expect(topics.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
     for (const topic of topics) {
-      expect(topic).toMatchObject({ partitions: 2, replicationFactor: 1, created: false });
+      expect(topic).toMatchObject({ partitions: 1, replicationFactor: 1, created: false });
       expect(Object.fromEntries(topic.settings)).toEqual(topicSettings(1));
     }
     // All that a single broker cannot do, and nothing else.
@@ -61,10 +61,10 @@ describeOnStack('topics of Kafka', () => {
   it('with another number of partitions are refused, also for development, with the reason', async () => {
     const options = optionsOf(freshPrefix());
     await prepareTopics({ ...options, development: true });
-    const raised = { ...options, partitions: 3, create: true, development: true };
-    await expect(checkTopics(raised)).rejects.toThrow('set KAFKA_PARTITIONS=2');
-    const { topics } = await lookAtTopics({ ...options, partitions: 3, create: true });
-    expect(topics.every(({ partitions }) => partitions === 2)).toBe(true);
+    const raised = { ...options, partitions: 2, create: true, development: true };
+    await expect(checkTopics(raised)).rejects.toThrow('set KAFKA_PARTITIONS=1');
+    const { topics } = await lookAtTopics({ ...options, partitions: 2, create: true });
+    expect(topics.every(({ partitions }) => partitions === 1)).toBe(true);
   });
 
   it('tell what to set where there are fewer brokers than copies', async () => {

@@ -46,15 +46,16 @@ type Process = {
 describeOnStack('the relay', () => {
   const logs = temporaryLogs();
   let database: FreshDatabase;
-  let prefix: string;
+  const prefix = freshPrefix();
+  let keys: readonly OrderId[];
   let log: EventLog;
   let append: ReturnType<typeof appender>;
   let running: Process[] = [];
   let publishers: Publisher[] = [];
-  const prefixes: string[] = [];
 
   beforeAll(async () => {
     database = await freshDatabase();
+    await lookAtTopics({ kafka, prefix, partitions: 2, replicationFactor: 1, logger: silent, create: true });
   });
   afterEach(async () => {
     await Promise.all(running.map(({ relay }) => relay.close()));
@@ -67,15 +68,13 @@ describeOnStack('the relay', () => {
     await database.drop();
     const admin = kafkaClient(kafka, silent).admin();
     await admin.connect();
-    await admin.deleteTopics({ topics: prefixes.flatMap(topicNames) });
+    await admin.deleteTopics({ topics: [...topicNames(prefix)] });
     await admin.disconnect();
   });
 
-  /** An empty log and empty topics. */
+  /** An empty log, and orders of which nothing lies in the topics. */
   const anew = async () => {
-    prefix = freshPrefix();
-    prefixes.push(prefix);
-    await lookAtTopics({ kafka, prefix, partitions: 3, replicationFactor: 1, logger: silent, create: true });
+    keys = Array.from({ length: 24 }, newKey);
     await database.postgres.query('truncate relay_checkpoint');
     log = logs.open(logs.path());
     append = appender(log);
@@ -150,15 +149,14 @@ describeOnStack('the relay', () => {
     return it;
   };
 
-  const keys = Array.from({ length: 24 }, newKey);
   const shardOf = (key: string, of = shards) => hashOf(key) % of;
   let next = 0;
   /** What was appended, by topic and key, in order. */
   const appended = new Map<string, number[]>();
-  const appendSome = async (rounds = 5, of: readonly OrderId[] = keys) => {
+  const appendSome = async (rounds = 5) => {
     for (let round = 0; round < rounds; round += 1) {
       await Promise.all(
-        of.map((key) => {
+        keys.map((key) => {
           next += 1;
           return append(key, next % 2 === 0 ? 'payment.events' : 'shipping.events', next);
         }),
@@ -170,7 +168,10 @@ describeOnStack('the relay', () => {
       async () => (await relay.lag()) === 0,
       () => 'its lag to be 0',
     );
-  const lie = () => readTopics(kafka, prefix, ['payment.events', 'shipping.events'], silent);
+  const lie = async (topics = ['payment.events', 'shipping.events'], also: readonly OrderId[] = []) => {
+    const mine = new Set<string>([...keys, ...also]);
+    return (await readTopics(kafka, prefix, topics, silent)).filter(({ key }) => mine.has(key));
+  };
   const positionsOf = (messages: readonly Lying[]) => messages.map(({ position }) => position);
 
   /** Everything in the log that is published lies there, for each topic and key first in the order of the log. */
@@ -205,7 +206,7 @@ describeOnStack('the relay', () => {
       'payment.commands',
       'shipping.commands',
     ];
-    const lying = await readTopics(kafka, prefix, topics, silent);
+    const lying = await lie(topics, [key]);
     const others = lying.filter((it) => it.key === key).map(({ topic, type }) => `${topic} ${type}`);
     expect(others.toSorted()).toEqual([
       'payment.commands ProcessPayment',

@@ -9,7 +9,7 @@ describeOnStack('recourse topics', () => {
   const environment = {
     KAFKA_BROKERS: stack.kafkaBrokers.join(','),
     KAFKA_TOPIC_PREFIX: prefix,
-    KAFKA_PARTITIONS: '2',
+    KAFKA_PARTITIONS: '1',
     KAFKA_REPLICATION_FACTOR: '1',
     LOG_LEVEL: 'silent',
   };
@@ -30,7 +30,7 @@ describeOnStack('recourse topics', () => {
     const made = await runRecourse(['topics', '--development'], environment);
     expect(made.code).toBe(0);
     expect(made.stdout.trim().split('\n').slice(1)).toHaveLength(names.length);
-    expect(made.stdout).toMatch(/order\.commands\.dlq +2 +1 +1 +30 days +made/);
+    expect(made.stdout).toMatch(/order\.commands\.dlq +1 +1 +1 +30 days +made/);
     expect(made.stderr).toContain('This could lose data: min.insync.replicas');
 
     const again = await runRecourse(['topics', '--json', '--development'], environment);
