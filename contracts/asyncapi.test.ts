@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import specs from '@asyncapi/specs';
 import { describe, expect, it } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { asyncApiFile, asyncApiText } from '../test/golden/asyncapi.ts';
@@ -8,10 +8,6 @@ import { asyncApiDocument } from './asyncapi.ts';
 import { commandData } from './commands.ts';
 import { answerExamples, commandExamples } from './examples.ts';
 import { registry, topics } from './registry.ts';
-
-const { schemas } = createRequire(import.meta.url)('@asyncapi/specs') as {
-  readonly schemas: Readonly<Record<string, { readonly definitions: Readonly<Record<string, object>> }>>;
-};
 
 type Example = { readonly headers: object; readonly payload: object };
 type MessageObject = {
@@ -47,8 +43,9 @@ describe('the document of the messages', () => {
   it('is AsyncAPI 3.0, as its official schema has it', () => {
     const ajv = new Ajv({ strict: false, logger: false, validateFormats: false });
     // The validator knows draft 7 itself, and wants no second one.
-    const { 'http://json-schema.org/draft-07/schema': _, ...definitions } = schemas['3.0.0']!.definitions;
-    const valid = ajv.compile({ ...schemas['3.0.0'], definitions });
+    const official = specs.schemas['3.0.0'] as { readonly definitions: Readonly<Record<string, object>> };
+    const { 'http://json-schema.org/draft-07/schema': _, ...definitions } = official.definitions;
+    const valid = ajv.compile({ ...official, definitions });
     expect([valid(document), valid.errors]).toEqual([true, null]);
     const broken = { ...document, operations: { publish: { action: 'shout', channel: {} } } };
     expect(valid(broken)).toBe(false);

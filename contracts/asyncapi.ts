@@ -92,6 +92,22 @@ const poison = {
   name: 'Poison',
   title: 'A message that cannot be read',
   description: 'Its key, value and headers are as they came; headers that tell why and whence are added.',
+  headers: {
+    type: 'object',
+    required: ['dlq_group', 'dlq_reason', 'dlq_topic', 'dlq_partition', 'dlq_offset', 'dlq_time'],
+    properties: {
+      dlq_group: { type: 'string', description: 'The consumer group that could not read it.' },
+      dlq_reason: { type: 'string', description: 'Why it could not be read.' },
+      dlq_topic: { type: 'string', description: 'The topic on which it came.' },
+      dlq_partition: { type: 'string', pattern: '^\\d+$' },
+      dlq_offset: { type: 'string', pattern: '^\\d+$' },
+      dlq_time: {
+        type: 'string',
+        description: 'Milliseconds since 1970, when it was put here.',
+        pattern: '^\\d+$',
+      },
+    },
+  },
   payload: {},
 };
 
