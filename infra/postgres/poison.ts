@@ -17,8 +17,11 @@ export const postgresPoison = (
   publish: (message: PoisonMessage) => Promise<void>,
 ) => {
   const get = async (id: string): Promise<PoisonMessage | undefined> => {
-    if (!isId(id)) return undefined;
-    const [row] = await query<Row>(`select ${columns} from poison where id = $1 and settled is null`, [id]);
+    const number = numberOf(id);
+    if (number === undefined) return undefined;
+    const [row] = await query<Row>(`select ${columns} from poison where id = $1 and settled is null`, [
+      number,
+    ]);
     return row && poisonOf(row);
   };
   const settle = async (
@@ -27,20 +30,23 @@ export const postgresPoison = (
     note: string | null,
     by: string | null,
   ): Promise<boolean> => {
+    const number = numberOf(id);
+    if (number === undefined) return false;
     const settled = await query(
       `update poison set settled = $2, settled_at = $3, note = $4, settled_by = $5
        where id = $1 and settled is null returning 1`,
-      [id, how, clock.now(), note, by],
+      [number, how, clock.now(), note, by],
     );
     return settled.length > 0;
   };
 
   const port: PoisonMessages = {
-    list: async ({ after = '0', max }) => {
-      if (!isId(after)) return [];
+    list: async ({ after = idOf(0), max }) => {
+      const from = numberOf(after);
+      if (from === undefined) return [];
       const rows = await query<Row>(
         `select ${columns} from poison where settled is null and id > $1 order by id limit $2`,
-        [after, Math.min(max, listMax)],
+        [from, Math.min(max, listMax)],
       );
       return rows.map(poisonOf);
     },
@@ -52,7 +58,7 @@ export const postgresPoison = (
       await publish(message);
       return settle(id, 'redriven', null, null);
     },
-    discard: async (id, note, by) => isId(id) && settle(id, 'discarded', storable(note), storable(by)),
+    discard: async (id, note, by) => settle(id, 'discarded', storable(note), storable(by)),
     count: async () => {
       const [row] = await query<{ n: number }>('select count(*) as n from poison where settled is null');
       return row?.n ?? 0;
@@ -97,7 +103,12 @@ export const postgresPoison = (
 
 const columns = 'id, topic, part, place, stamp, grp, reason, key, value, headers, found_at';
 
-const isId = (id: string) => /^\d{1,15}$/.test(id);
+const idOf = (number: number): string => `poison-${number}`;
+
+const numberOf = (id: string): number | undefined => {
+  const [, number] = /^poison-(\d{1,15})$/.exec(id) ?? [];
+  return number === undefined ? undefined : Number(number);
+};
 
 type Row = {
   readonly id: number;
@@ -114,7 +125,7 @@ type Row = {
 };
 
 const poisonOf = (row: Row): PoisonMessage => ({
-  id: String(row.id),
+  id: idOf(row.id),
   topic: row.topic,
   partition: row.part,
   offset: row.place,

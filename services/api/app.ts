@@ -11,6 +11,7 @@ import { exportRoutes } from './routes/export.ts';
 import { inventoryRoutes } from './routes/inventory.ts';
 import { operationRoutes } from './routes/operations.ts';
 import { orderRoutes } from './routes/orders.ts';
+import { poisonRoutes } from './routes/poison.ts';
 import { projectionRowsRoute } from './routes/projection-rows.ts';
 import { projectionRoutes } from './routes/projections.ts';
 import { sagaRoutes } from './routes/sagas.ts';
@@ -62,6 +63,7 @@ const routesOf = (context: Context): readonly Route[] => [
   ...exportRoutes(context),
   ...inventoryRoutes(context),
   ...deadLetterRoutes(context),
+  ...poisonRoutes(context),
   ...projectionRoutes(context),
   projectionRowsRoute(context),
   ...operationRoutes(context),

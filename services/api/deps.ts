@@ -6,6 +6,7 @@ import type { DeadLetters } from '@recourse/infra/ports/broker';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Ids } from '@recourse/infra/ports/ids';
+import type { PoisonMessages } from '@recourse/infra/ports/poison';
 import type { Pace, ProjectionStatus } from '@recourse/infra/ports/read-models';
 import type { Metrics } from '@recourse/infra/telemetry/metrics';
 import type { InventoryService } from '@recourse/inventory/service';
@@ -60,6 +61,8 @@ export type ApiDeps = {
   readonly payment: Pick<PaymentService, 'resolve'>;
   readonly shipping: Pick<ShippingService, 'resolve'>;
   readonly deadLetters: DeadLetters;
+  /** Messages that nobody can read; left out where there are none, because nothing is copied. */
+  readonly poison?: PoisonMessages;
   /** By consumer group: records yet to be handled. */
   lag(): Promise<Readonly<Record<string, number>>>;
   readonly readModels: ReadModelsApi;

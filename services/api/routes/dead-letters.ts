@@ -1,4 +1,5 @@
 import { DeadLetter, DeadLetterList, DiscardRequest, rfc3339 } from '@recourse/contracts/http';
+import { Redriven, RedriveRequest } from '@recourse/contracts/http-dead-letters';
 import type { ParkedMessage } from '@recourse/infra/ports/broker';
 import { z } from 'zod';
 import { readJson } from '../body.ts';
@@ -10,6 +11,9 @@ import { valid, validId } from '../validate.ts';
 
 const DeadLetterId = z.string().min(1).max(300);
 const params = z.object({ id: DeadLetterId });
+
+/** How many are read at once where all are redriven. */
+const pageMax = 200;
 
 const ListQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(50),
@@ -23,6 +27,27 @@ export const deadLetterRoutes = ({ deadLetters, limits, logger }: Context): read
     const parked = await deadLetters.get(validId(DeadLetterId, 'id', id));
     if (parked === undefined || parked.state !== 'dead') throw notFound('The dead letter');
     return parked;
+  };
+
+  const redriven = async (ids: Iterable<string>): Promise<Redriven> => {
+    const answer = { redriven: 0, unknown: [] as string[] };
+    for (const id of ids) {
+      if (await deadLetters.redrive(id)) answer.redriven += 1;
+      else answer.unknown.push(id);
+    }
+    return answer;
+  };
+
+  /** Each that is dead now, once: one that fails again at once stands before the cursor. */
+  const allRedriven = async (): Promise<Redriven> => {
+    let count = 0;
+    let after: string | undefined;
+    for (;;) {
+      const page = await deadLetters.list({ max: pageMax, ...(after !== undefined && { after }) });
+      count += (await redriven(page.map(({ id }) => id))).redriven;
+      after = page.at(-1)?.id;
+      if (page.length < pageMax) return { redriven: count, unknown: [] };
+    }
   };
 
   return [
@@ -40,6 +65,20 @@ export const deadLetterRoutes = ({ deadLetters, limits, logger }: Context): read
         const body: DeadLetterList = { items: page.map(shown), nextCursor };
         sendJson(res, 200, body);
       },
+    },
+    // Before the routes of one: `redrive` is no id.
+    {
+      ...documented.redriveMany,
+      serve: async (req, res) => {
+        const request = valid(RedriveRequest, await readJson(req, limits.bodyBytesMax));
+        const body = 'ids' in request ? await redriven(new Set(request.ids)) : await allRedriven();
+        logger.info({ redriven: body.redriven, unknown: body.unknown.length }, 'dead letters redriven');
+        sendJson(res, 202, body);
+      },
+    },
+    {
+      ...documented.show,
+      serve: async (req, res) => sendJson(res, 200, shown(await found(req.params.id))),
     },
     {
       ...documented.redrive,
@@ -86,6 +125,36 @@ const documented = {
     query: ListQuery,
     responses: { 200: { description: 'A page.', schema: DeadLetterList } },
     problems: ['invalid-request', 'unavailable'],
+  },
+  show: {
+    method: 'get',
+    path: '/dead-letters/:id',
+    operationId: 'getDeadLetter',
+    tag: 'Operations',
+    summary: 'Shows a dead letter',
+    params,
+    responses: { 200: { description: 'The dead letter, with its message.', schema: DeadLetter } },
+    problems: ['invalid-id', 'not-found', 'unavailable'],
+  },
+  redriveMany: {
+    method: 'post',
+    path: '/dead-letters/redrive',
+    operationId: 'redriveDeadLetters',
+    tag: 'Operations',
+    summary: 'Hands many dead letters, or all, to their groups again',
+    description:
+      'Those that are no dead letters any more are named in the answer, and nothing else happens to them.',
+    body: { schema: RedriveRequest, required: true },
+    responses: { 202: { description: 'So many are tried again.', schema: Redriven } },
+    problems: [
+      'malformed-json',
+      'invalid-request',
+      'body-too-large',
+      'unsupported-media-type',
+      'unavailable',
+      'read-only',
+      'stopping',
+    ],
   },
   redrive: {
     method: 'post',
