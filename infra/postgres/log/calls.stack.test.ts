@@ -3,6 +3,7 @@ import { anEvent, freshStream, idsOf, someEvents } from '../../../test/contract/
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../../test/stack/kit.ts';
 import { UnavailableError } from '../../errors.ts';
 import { noStream, type RecordedEvent } from '../../ports/event-log.ts';
+import { systemClock } from '../../system.ts';
 import type { Postgres } from '../connect.ts';
 import { emptyLog, eventually, openedLogs } from './testing/logs.ts';
 
@@ -96,6 +97,41 @@ describeOnStack('what the log asks of PostgreSQL', () => {
     await other.append(freshStream(), noStream, [last]);
     await eventually(() => followers.every((ids) => ids.length === 7));
     expect(followers[0]!.at(-1)).toBe(last.id);
+  });
+
+  it('stamps records by the clock of the server, and never goes back with it', async () => {
+    const log = await logs.open({ clock: { ...systemClock, now: () => 0 } });
+    const { postgres } = database;
+    const [before] = await postgres.query<{ ms: number }>('select extract(epoch from now()) * 1000 as ms');
+    const { time } = await log.append(freshStream(), noStream, [anEvent()]);
+    expect(time!).toBeGreaterThanOrEqual(Math.floor(before!.ms));
+    await postgres.query('update log_head set "time" = "time" + 3600000');
+    const later = await log.append(freshStream(), noStream, [anEvent()]);
+    expect(later.time).toBe(time! + 3_600_000);
+    expect((await log.append(freshStream(), noStream, [anEvent()])).time).toBe(later.time);
+  });
+
+  it('goes by the indexes from the first record on: plans are kept, and tables grow faster than they are analysed', async () => {
+    const log = await logs.open();
+    const stream = freshStream();
+    await log.append(stream, noStream, someEvents(3));
+    const { postgres } = database;
+    await postgres.query('analyze log_records, log_streams');
+    const scans = `select relname, seq_scan from pg_stat_xact_user_tables where relname in ('log_records', 'log_streams') order by 1`;
+    const [before, after] = await postgres.transaction(async (query) => {
+      const scansBefore = await query(scans);
+      const owner = stream.slice('saga-input-'.length);
+      const place = `array['${owner}'], array['saga-input']`;
+      await query('select * from log_after(0, 10)');
+      await query(`select * from log_read(${place}, '{0}', '{10}', '{0}')`);
+      const event = `'{1}', '{3}', '{1}', '{0}', '{id}', '{c}', array[null], '{d}'`;
+      const [answer] = await query(`select * from log_append(${place}, '{2}', '{1}', ${event})`);
+      expect(answer).toMatchObject({ head: 3, stored: true });
+      const repeat = await query(`select * from log_append(${place}, '{2}', '{1}', ${event})`);
+      expect(repeat).toMatchObject([{ head: 3, position: 4, stored: false }]);
+      return [scansBefore, await query(scans)];
+    });
+    expect(after).toEqual(before);
   });
 
   it('refuses what would be more than it may hold, and takes it when there is room again', async () => {
