@@ -103,7 +103,7 @@ const poison = {
       dlq_offset: { type: 'string', pattern: '^\\d+$' },
       dlq_time: {
         type: 'string',
-        description: 'Milliseconds since 1970, when it was put here.',
+        description: 'Milliseconds since 1970, as the message has it.',
         pattern: '^\\d+$',
       },
     },
