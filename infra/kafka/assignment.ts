@@ -5,7 +5,9 @@ import { sleep } from '../ports/clock.ts';
 import { type Claim, ClaimLostError, type GroupDeliveries } from '../postgres/deliveries.ts';
 import type { Written } from '../postgres/delivery-changes.ts';
 import { parkedJournal } from '../postgres/parked-journal.ts';
-import type { OffsetReader, Standing } from './offsets.ts';
+import { checkpointing } from './checkpoints.ts';
+import type { OffsetReader } from './offsets.ts';
+import { refuseOtherPartitions, startOf } from './starts.ts';
 import { type Done, nameOf } from './tracks.ts';
 import type { KeyTurns } from './turns.ts';
 import { assignmentWorker, type WorkerOptions } from './worker.ts';
@@ -39,7 +41,7 @@ const retryMsMax = 1_000;
  * Once it is over, what runs may finish, but nothing of it is committed or parked: that comes again, to whose it is.
  */
 export const openAssignment = (options: AssignmentOptions) => {
-  const { consumer, partitions, deliveries, offsets, clock, logger, turns, checkpointEveryMs } = options;
+  const { consumer, partitions, deliveries, offsets, clock, logger, turns } = options;
   const { group } = consumer;
   const over = new AbortController();
   const places = [...partitions].flatMap(([topic, numbers]) =>
@@ -50,15 +52,25 @@ export const openAssignment = (options: AssignmentOptions) => {
 
   const journal = parkedJournal((written) => write(written));
   const turn = turns.begin();
-  const checkpoints = checkpointing();
   const worker = assignmentWorker({
     ...options,
     group,
     handle: turn.handle,
     record: journal.record,
     read: deliveries.read,
-    onProgress: checkpoints.soon,
+    onProgress: () => checkpoints.soon(),
     hurry: () => void checkpoints.write(),
+  });
+  const checkpoints = checkpointing({
+    consumer,
+    clock,
+    logger,
+    everyMs: options.checkpointEveryMs,
+    over: over.signal,
+    worker,
+    flush: journal.flush,
+    commit: options.commit,
+    isReady: () => isReady,
   });
 
   /** Claims the rows; what it says is only true if the group still says that the partitions are ours afterwards. */
@@ -86,11 +98,12 @@ export const openAssignment = (options: AssignmentOptions) => {
   };
 
   const takeUp = async (): Promise<void> => {
-    await refuseOtherPartitions();
+    await refuseOtherPartitions({ group, topics: consumer.topics, offsets, deliveries });
     await claim();
     const topics = [...partitions.keys()];
     const standings = topics.length === 0 ? [] : await offsets.standing(group, topics);
-    const starts = standings.filter((it) => worker.tracks.of(it) !== undefined).map(startOf);
+    const mine = standings.filter((it) => worker.tracks.of(it) !== undefined);
+    const starts = mine.map((it) => startOf(group, it, logger));
     const discarded = await deliveries.discardedSince(starts);
     // What was decided before the rows are read stands in them; what is decided afterwards is heard.
     await deliveries.decisions(claims);
@@ -111,33 +124,6 @@ export const openAssignment = (options: AssignmentOptions) => {
     for (const spot of discarded) worker.tracks.of(spot)?.discarded.add(nameOf(spot));
     worker.load(rows);
     isReady = true;
-  };
-
-  const startOf = ({ topic, partition, committed, low, high }: Standing) => {
-    const missed = committed !== undefined && (committed < low || committed > high);
-    if (missed)
-      logger.error(
-        { group, topic, partition, committed, first: low, end: high },
-        'messages are gone before they were handled: going on with the first that is there',
-      );
-    return { topic, partition, offset: committed === undefined || missed ? low : committed };
-  };
-
-  /** Throws `StartError` where a topic has another number of partitions than ever before: keys would have moved. */
-  const refuseOtherPartitions = async (): Promise<void> => {
-    const counts = await offsets.partitions(consumer.topics);
-    const changed = await deliveries.partitionsChanged(counts);
-    const numbers = new Set(counts.values());
-    const [first] = changed;
-    if (first === undefined && numbers.size <= 1) return;
-    const what =
-      first === undefined
-        ? `the topics of ${group} have different numbers of partitions (${[...counts].map(([topic, n]) => `${topic} ${n}`).join(', ')})`
-        : `${first.topic} had ${first.before} partitions and has ${counts.get(first.topic)} now`;
-    throw new StartError(
-      'kafka-partitions',
-      `Kafka: ${what}. Orders would be in other partitions than their earlier messages: give every topic the number that it had.`,
-    );
   };
 
   const prepare = async (): Promise<void> => {
@@ -166,62 +152,6 @@ export const openAssignment = (options: AssignmentOptions) => {
     turn.end();
     worker.stop();
     checkpoints.end();
-  }
-
-  /** Makes parked messages durable and commits offsets, not too often and one at a time. */
-  function checkpointing() {
-    let cancel: (() => void) | undefined;
-    let writing: Promise<void> | undefined;
-
-    const durable = async (): Promise<boolean> => {
-      try {
-        await consumer.beforeCheckpoint?.();
-        return true;
-      } catch (error) {
-        logger.warn({ group, err: error }, 'checkpoint stays: the group cannot make it durable');
-        return false;
-      }
-    };
-
-    const writeNow = async (): Promise<void> => {
-      const done = worker.tracks.done();
-      try {
-        const kept = done.length > 0 && (await durable());
-        await journal.flush();
-        if (over.signal.aborted) return;
-        if (kept) await options.commit(done);
-        if (kept) for (const it of done) worker.tracks.of(it)!.committed = it.offset;
-        if (!kept && done.length > 0) soon();
-      } catch (error) {
-        if (over.signal.aborted) return;
-        logger.error(
-          { group, err: error },
-          'checkpoints and parked messages cannot be written; trying again',
-        );
-        soon();
-      }
-    };
-
-    const write = async (): Promise<void> => {
-      while (writing !== undefined) await writing;
-      if (over.signal.aborted || !isReady) return;
-      cancel?.();
-      cancel = undefined;
-      writing = writeNow().finally(() => {
-        writing = undefined;
-      });
-      await writing;
-    };
-
-    function soon(): void {
-      if (over.signal.aborted) return;
-      cancel ??= clock.after(checkpointEveryMs, () => {
-        cancel = undefined;
-        void write();
-      });
-    }
-
-    return { soon, write, end: () => cancel?.() };
   }
 
   return {

@@ -4,9 +4,11 @@ import { type Clock, sleep } from '../ports/clock.ts';
 import { type Assignment, type AssignmentOptions, openAssignment } from './assignment.ts';
 import { batchTaker } from './batches.ts';
 import type { KafkaSettings } from './client.ts';
+import { isPassing, isRefusal } from './crashes.ts';
 import { type Member, openMember, type Partitions } from './member.ts';
 import type { PoisonKeeper } from './poison.ts';
 import { keyTurns } from './turns.ts';
+import { watchGroup } from './watch.ts';
 
 /** What a group is joined with. */
 export type GroupOptions = Pick<
@@ -41,9 +43,6 @@ export class GroupStoppedError extends Error {
 const renewMs = 1_000;
 const crashesMax = 3;
 const steadyMs = 60_000;
-/** With messages to take and none taken for so long, the library is stuck. */
-const stuckMs = 45_000;
-const watchEveryMs = 15_000;
 /** A group that is shared out anew for longer than that is not ready. */
 const joiningMsMax = 15_000;
 /** What of the time for closing is kept for the checkpoint and for leaving. */
@@ -168,7 +167,17 @@ export const joinGroup = (options: GroupOptions) => {
     return leaving;
   };
 
-  const stopWatching = watch();
+  const stopWatching = watchGroup({
+    group,
+    topics,
+    offsets,
+    clock,
+    logger,
+    current: () => current,
+    movedAt: () => movedAt,
+    onStuck: (topic) =>
+      fatal(new GroupStoppedError(`Kafka: ${group} takes nothing, with messages in ${topic}`)),
+  });
   void live();
 
   return {
@@ -185,59 +194,7 @@ export const joinGroup = (options: GroupOptions) => {
       return joining ? `${group}: it has been without partitions for too long` : undefined;
     },
   };
-
-  function watch(): () => void {
-    const check = async (): Promise<void> => {
-      if (clock.monotonic() - movedAt < stuckMs) return;
-      const worker = current?.worker;
-      const waits = current?.isReady() === false || worker?.holdsBecause() !== undefined;
-      if (waits || (worker !== undefined && worker.tracks.size() > 0)) return;
-      const standings = await offsets.standing(group, topics);
-      const behind = standings.find(({ topic, partition, high, low, committed }) => {
-        const track = worker?.tracks.of({ topic, partition });
-        if (worker !== undefined && track === undefined) return false;
-        // Others may publish there in transactions, whose markers are never taken.
-        return !topic.endsWith('.replies') && high > (track?.next ?? committed ?? low);
-      });
-      if (behind !== undefined && clock.monotonic() - movedAt >= stuckMs)
-        fatal(
-          new GroupStoppedError(
-            `Kafka: ${group} has taken nothing for ${stuckMs / 1_000} s, with messages in ${behind.topic}`,
-          ),
-        );
-    };
-    let cancel = () => {};
-    const again = () => {
-      cancel = clock.after(watchEveryMs, () => {
-        check()
-          .catch((error: unknown) => logger.debug({ group, err: error }, 'the watch cannot ask Kafka'))
-          .finally(() => leaving === undefined && again());
-      });
-    };
-    again();
-    return () => cancel();
-  }
 };
 
 /** A group that was joined. */
 export type JoinedGroup = ReturnType<typeof joinGroup>;
-
-/** Names of the library's errors that say who we are, or what we may do, is wrong. */
-const refusals =
-  /SASL|AUTHENTICATION|AUTHORIZATION|UNSUPPORTED_VERSION|INCONSISTENT_GROUP_PROTOCOL|INVALID_SESSION_TIMEOUT/i;
-
-const causesOf = (error: unknown): Error[] =>
-  error instanceof Error ? [error, ...causesOf(error.cause)] : [];
-
-const isRefusal = (error: Error): boolean =>
-  causesOf(error).some(
-    ({ name, ...rest }) => refusals.test(name) || refusals.test(String((rest as { type?: string }).type)),
-  );
-
-/** Whether it is of the kind that waiting heals: brokers that are away, or that change their parts. */
-const isPassing = (error: Error): boolean =>
-  causesOf(error).some(
-    ({ name, ...rest }) =>
-      /Connection|NumberOfRetriesExceeded|Timeout|BrokerNotFound|NoBroker/.test(name) ||
-      (rest as { retriable?: boolean }).retriable === true,
-  );

@@ -77,6 +77,7 @@ export type ApiParts = Pick<
   ApiDeps,
   | 'log'
   | 'deadLetters'
+  | 'poison'
   | 'lag'
   | 'readModels'
   | 'queries'

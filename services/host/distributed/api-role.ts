@@ -42,6 +42,7 @@ export const openApiRole = async (
     log,
     participants,
     deadLetters: broker.deadLetters,
+    poison: broker.poison,
     lag: broker.lag,
     readModels,
     queries,
