@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { freePort, type Server, startServer } from './server.ts';
 
 /** Processes of one distributed installation, each kept alive as a supervisor would. */
@@ -44,6 +46,8 @@ export type FleetOptions = {
   /** Where Kafka and the databases are, and any other setting, by variable. */
   readonly environment: Readonly<Record<string, string>>;
   readonly args?: readonly string[];
+  /** Where each member's lines go, a file for each; default: what is worse than a warning, to stderr. */
+  readonly logFolder?: string;
   /** Called when a process has ended that was not stopped. */
   readonly onExit?: (member: Member, code: number | null) => void;
 };
@@ -54,7 +58,14 @@ export const startFleet = async (options: FleetOptions): Promise<Fleet> => {
   const all = options.companies.flatMap(({ name, roles, count }) =>
     Array.from({ length: count }, (_, index) => ({ name: `${name} ${index + 1}`, roles })),
   );
-  const members = await Promise.all(all.map((it) => startMember(it, options, () => stopping)));
+  const starting = await Promise.allSettled(all.map((it) => startMember(it, options, () => stopping)));
+  const members = starting.flatMap((it) => (it.status === 'fulfilled' ? [it.value] : []));
+  const failed = starting.find((it) => it.status === 'rejected');
+  if (failed !== undefined) {
+    stopping = true;
+    for (const member of members) member.signal('SIGKILL');
+    throw failed.reason;
+  }
   return {
     members,
     apis: () => members.filter(({ roles }) => roles.split(',').includes('api')),
@@ -75,7 +86,7 @@ export const startFleet = async (options: FleetOptions): Promise<Fleet> => {
 
 const startMember = async (
   { name, roles }: Pick<Member, 'name' | 'roles'>,
-  { environment, args = [], onExit }: FleetOptions,
+  { environment, args = [], logFolder, onExit }: FleetOptions,
   stopping: () => boolean,
 ): Promise<Member> => {
   const port = await freePort();
@@ -85,7 +96,15 @@ const startMember = async (
   let cpuNow = 0;
 
   const start = async (): Promise<void> => {
-    const started = await startServer('unused', { port, environment, args: ['--role', roles, ...args] });
+    const log = logFolder === undefined ? undefined : openSync(join(logFolder, `${name}.log`), 'a');
+    const started = await startServer('unused', {
+      port,
+      environment,
+      args: ['--role', roles, ...args, ...(log === undefined ? [] : ['--log-level', 'info'])],
+      ...(log !== undefined && { stdio: ['ignore', log, log] }),
+    }).finally(() => {
+      if (log !== undefined) closeSync(log);
+    });
     server = started;
     void started.exited.then((code) => {
       server = undefined;

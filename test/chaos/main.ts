@@ -13,13 +13,15 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '32' },
     seed: { type: 'string', default: '1' },
     json: { type: 'string' },
+    logs: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
-const usage = `npm run chaos -- --stack [--minutes 2] [--orders 4000] [--clients 32] [--seed 1] [--json report.json]
+const usage = `npm run chaos -- --stack [--minutes 2] [--orders 4000] [--clients 32] [--seed 1] [--json report.json] [--logs folder]
   --stack    a distributed installation, two of each role; of one process: npm test -- test/chaos/kill
   --minutes  how long things go wrong; from 8 on PostgreSQL is away for two minutes, and a process paused for one
   --orders   how many orders come in meanwhile
+  --logs     keeps what every process said in this folder
   --seed     which things go wrong, in which order
 `;
 
@@ -54,6 +56,7 @@ const main = async () => {
     clients: Number(values.clients),
     lengths: minutes >= realFromMinutes ? realLengths : shortLengths,
     seed: Number(values.seed),
+    logFolder: values.logs,
     say,
   });
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
@@ -68,7 +71,7 @@ cancelled         ${verdict.cancelled}
 lost              ${verdict.lost.length}
 dead letters      ${verdict.deadLetters}
 effects twice     ${verdict.twice.length}
-ledger violations ${verdict.violations.length}
+ledger violations ${verdict.violations.length}, folded anew ${verdict.violationsAfterRebuild.length}
 orders end again  p50 ${report.recoveredP50Ms} ms, p99 ${report.recoveredP99Ms} ms after a disturbance`);
   const faults = faultsOf(report);
   for (const fault of faults) say(`FAULT ${fault}`);

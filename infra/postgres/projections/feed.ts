@@ -55,8 +55,12 @@ export const openFeed = (options: {
   const takeAll = async (some: readonly Build[], after: number, records: readonly RecordedEvent[]) => {
     const taken: Promise<void>[] = [];
     for (const build of some) {
-      // It may have been removed meanwhile.
+      // It may have been removed meanwhile, or have begun to take what was read back: one at a time.
       if (!builds.has(build)) continue;
+      if (builds.get(build) !== undefined) {
+        woken.resolve();
+        continue;
+      }
       taken.push(take(build, after, records));
       await new Promise((resolve) => setImmediate(resolve));
     }

@@ -116,7 +116,8 @@ export const batchRows = (table: string, spec: TableSpec): BatchRows => {
     missing: () => missing.size,
     load: async (query) => {
       if (missing.size === 0) return;
-      const keys = [...missing.values()];
+      const wanted = new Map(missing);
+      const keys = [...wanted.values()];
       const found = await query<Record<string, unknown>>(
         load,
         keyTypes.map((type, n) =>
@@ -126,12 +127,12 @@ export const batchRows = (table: string, spec: TableSpec): BatchRows => {
           ),
         ),
       );
-      for (const id of missing.keys()) young.set(id, null);
+      for (const id of wanted.keys()) young.set(id, null);
       for (const row of found) {
         for (const column of json) row[column] = JSON.parse(row[column] as string);
         young.set(idOf(row), row);
       }
-      missing.clear();
+      for (const id of wanted.keys()) missing.delete(id);
     },
     drop: () => {
       puts = new Map();

@@ -14,6 +14,8 @@ export type ChaosOptions = {
   readonly clients: number;
   readonly lengths: Lengths;
   readonly seed: number;
+  /** Keeps what every process said. */
+  readonly logFolder?: string | undefined;
   readonly say: (line: string) => void;
 };
 
@@ -65,6 +67,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
     companies: twoOfEach,
     environment: stack.environment,
     args: settings,
+    ...(options.logFolder !== undefined && { logFolder: options.logFolder }),
     onExit: ({ name }, code) => {
       if (code !== null) exits.push(`${name} left with exit code ${code}`);
     },

@@ -1,4 +1,5 @@
 import type { DeadLetterList, Ledger, OrderList } from '@recourse/contracts/http';
+import type { ProjectionList } from '@recourse/contracts/http-projections';
 import pg from 'pg';
 import type { Acknowledged } from './orders.ts';
 import { ended } from './progress.ts';
@@ -12,6 +13,8 @@ export type Verdict = {
   readonly cancelled: number;
   readonly open: number;
   readonly violations: Ledger['violations'];
+  /** Of them those that are there, too, once the ledger was folded anew: then it is the log that lacks something. */
+  readonly violationsAfterRebuild: Ledger['violations'];
   readonly deadLetters: number;
   /** Charges and parcels beyond one an order, and effects beyond one a command. */
   readonly twice: readonly string[];
@@ -41,9 +44,31 @@ export const judge = async (
     lost,
     ...ledger.orders,
     violations: ledger.violations,
+    violationsAfterRebuild: ledger.violations.length === 0 ? [] : await afterRebuild(urls, get),
     deadLetters: dead.items.length,
     twice: await twiceIn(postgresUrl),
   };
+};
+
+/** Folds the ledger anew and looks again. */
+const afterRebuild = async (
+  urls: () => readonly string[],
+  get: <T>(path: string) => Promise<T>,
+): Promise<Ledger['violations']> => {
+  await fetch(`${urls()[0]}/projections/ledger/rebuild`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ pace: 'full' }),
+  });
+  const giveUp = AbortSignal.timeout(endMsMax);
+  for (;;) {
+    const { items } = await get<ProjectionList>('/projections');
+    const ledger = items.find(({ name }) => name === 'ledger');
+    if (ledger?.rebuild === null && ledger.build > 0) break;
+    if (giveUp.aborted) throw new Error('the ledger was not folded anew in time');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  return (await get<Ledger>('/ledger')).violations;
 };
 
 const lostOf = async (urls: () => readonly string[], acknowledged: readonly Acknowledged[]) => {
