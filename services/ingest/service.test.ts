@@ -298,6 +298,13 @@ describe('ingest', () => {
     expect(await refusal(failed, behind)).toContain('was answered by PaymentProcessed');
   });
 
+  it('never passes anything by from memory, either', async () => {
+    const [behind, ahead] = [ingest(), ingest()];
+    await behind.handle(cancelled(true));
+    await ahead.handle(shipped);
+    expect(await refusal(notShipped, behind)).toContain('was answered by OrderShipped');
+  });
+
   it('decides again on what it finds where two answers come to two processes at once', async () => {
     let rival: Promise<void> | undefined;
     const racing = tampered(room.log, {

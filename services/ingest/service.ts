@@ -1,5 +1,6 @@
 import type { AnswerEvent, Foreign } from '@recourse/contracts/answers';
-import { deciderStore } from '@recourse/infra/decider';
+import type { OrderId } from '@recourse/contracts/ids';
+import { type DeciderStore, deciderStore } from '@recourse/infra/decider';
 import { PermanentError } from '@recourse/infra/errors';
 import type { ConsumerGroup, Message } from '@recourse/infra/ports/broker';
 import type { EventLog } from '@recourse/infra/ports/event-log';
@@ -7,6 +8,8 @@ import type { Logger } from 'pino';
 import { readAnswer } from './answer.ts';
 import { type Answers, answers, type Taken } from './answers.ts';
 import { issuedCommands } from './issued.ts';
+
+type Store = DeciderStore<Answers, Taken, AnswerEvent>;
 
 /** Takes the answers of participants that are somebody else's program into the log. */
 export type IngestService = {
@@ -32,9 +35,9 @@ export const ingestService = ({
   readonly logger: Logger;
 }): IngestService => {
   const issued = issuedCommands(log);
-  const store = (participant: Foreign) =>
-    deciderStore<Answers, Taken, AnswerEvent>(log, participant, answers);
-  const stores = new Map([...foreign].map((it) => [`${it}.replies`, store(it)]));
+  const stores = new Map<string, Store>(
+    [...foreign].map((it) => [`${it}.replies`, deciderStore(log, it, answers)]),
+  );
 
   const handle = async (message: Message): Promise<void> => {
     const taking = stores.get(message.topic);
@@ -44,13 +47,7 @@ export const ingestService = ({
     const asked = await issued(orderId, commandId);
     if (asked === undefined)
       throw new PermanentError(`${event.type}: the order's saga never issued command ${commandId}`);
-    const take = () => taking.handle(orderId, { asked, event }, commandId);
-    const { state } = await take().catch((error: unknown) => {
-      if (!(error instanceof PermanentError)) throw error;
-      // Nothing fences a refusal, so it is never said from memory.
-      taking.forget(orderId);
-      return take();
-    });
+    const state = await take(taking, orderId, { asked, event });
     const last = state.at(-1);
     if (last !== undefined && isLate(last) && last.data.commandId === commandId)
       logger.warn(
@@ -68,6 +65,20 @@ export const ingestService = ({
     },
   };
   return { groups: foreign.size === 0 ? [] : [group] };
+};
+
+/** Takes an answer. What appends nothing is fenced by nothing, so it is never decided from memory. */
+const take = async (store: Store, orderId: OrderId, taken: Taken): Promise<Answers> => {
+  const decide = () => store.handle(orderId, taken, taken.asked.id);
+  const known = store.peek(orderId);
+  try {
+    const { state, revision } = await decide();
+    if (revision !== known?.revision) return state;
+  } catch (error) {
+    if (known === undefined || !(error instanceof PermanentError)) throw error;
+  }
+  store.forget(orderId);
+  return (await decide()).state;
 };
 
 const isLate = ({ data }: AnswerEvent) => 'late' in data && data.late === true;
