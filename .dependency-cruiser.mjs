@@ -1,5 +1,6 @@
 /** Dependencies point one way: host → services, sagas → infra (ports only) → contracts. */
-const adapters = '^infra/(backup|log|broker|project|timer-store|state-file|lock|system)';
+const adapters =
+  '^infra/(backup|log|broker|project|timer-store|state-file|lock|system|kafka|postgres/|eventstore|relay|deliveries)';
 const workspaces = '^(contracts|infra|sagas|services|test)/';
 
 export default {
@@ -19,7 +20,7 @@ export default {
     {
       name: 'infra-knows-contracts-only',
       severity: 'error',
-      from: { path: '^infra/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^infra/', pathNot: ['\\.test\\.ts$', '/testing/'] },
       to: { path: workspaces, pathNot: ['^infra/', '^contracts/'] },
     },
     {
@@ -34,7 +35,12 @@ export default {
       severity: 'error',
       from: {
         path: '^services/',
-        pathNot: ['^services/host/', '\\.test\\.ts$', '^services/api/(projections|query|read-models|verify)'],
+        pathNot: [
+          '^services/host/',
+          '\\.test\\.ts$',
+          '/simulated-',
+          '^services/api/(projections|query|read-models|verify)',
+        ],
       },
       to: { path: ['^services/host/', '^test/', adapters] },
     },

@@ -3,9 +3,9 @@ import { openPostgresQueries } from '@recourse/api/query/queries-postgres';
 import { openPostgresReadModels } from '@recourse/api/read-models-postgres';
 import type { KafkaBroker } from '@recourse/infra/kafka/broker';
 import { type Closing, openApi, type participantsOf } from '../parts.ts';
-import type { ProcessState } from './distributed.ts';
 import { folderOnly } from './folder-only.ts';
 import type { Ground } from './ground.ts';
+import type { ProcessState } from './overrides.ts';
 
 /** Dead letters that the list of stuck sagas takes into account. */
 const deadLettersMax = 1_000;

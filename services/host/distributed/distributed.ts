@@ -1,15 +1,11 @@
-import type { ApiDeps } from '@recourse/api/deps';
 import { createProcessApp } from '@recourse/api/process-app';
 import { projections } from '@recourse/api/projections/all';
 import { openKafkaBroker } from '@recourse/infra/kafka/broker';
-import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import { openStoredProjections } from '@recourse/infra/postgres/projections/stored';
 import { systemClock } from '@recourse/infra/system';
 import { createLogger } from '@recourse/infra/telemetry/logger';
 import { createMetrics } from '@recourse/infra/telemetry/metrics';
-import type { PaymentGateway } from '@recourse/payment/gateway';
-import type { Carrier } from '@recourse/shipping/carrier';
 import type { Config } from '../config.ts';
 import { listen, urlOf } from '../listen.ts';
 import { checkMachines } from '../machines/check.ts';
@@ -19,22 +15,8 @@ import { type Ground, openGround } from './ground.ts';
 import { openGroups, openParticipants } from './groups.ts';
 import { postgresCharts } from './kept-charts.ts';
 import { openInLog } from './open-sagas.ts';
+import type { DistributedOverrides, ProcessState } from './overrides.ts';
 import { openProjectorRole, openRelayRole } from './shared-work.ts';
-
-/** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
-export type DistributedOverrides = {
-  readonly clock?: Clock;
-  wrapLog?(log: EventLog): EventLog;
-  wrapGateway?(gateway: PaymentGateway): PaymentGateway;
-  wrapCarrier?(carrier: Carrier): Carrier;
-  /** Called once, with what this process cannot go on with. Who started it should close it, and leave. */
-  onFatal?(error: Error): void;
-  /** Gives up waiting for what is not there yet. */
-  readonly signal?: AbortSignal;
-};
-
-/** What every process says of itself over HTTP. */
-export type ProcessState = Pick<ApiDeps, 'ready' | 'stopping' | 'metrics' | 'logger'>;
 
 /** A process of a distributed installation that runs. */
 export type DistributedProcess = {

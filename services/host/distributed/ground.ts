@@ -6,7 +6,7 @@ import type { Leases } from '@recourse/infra/ports/leases';
 import { openPostgres, type Postgres } from '@recourse/infra/postgres/connect';
 import { isRefusal, postgresError } from '@recourse/infra/postgres/errors';
 import { openLeases } from '@recourse/infra/postgres/leases';
-import { openPostgresLog } from '@recourse/infra/postgres/log/log';
+import { openPostgresLog, type PostgresLog } from '@recourse/infra/postgres/log/log';
 import { migratePostgres } from '@recourse/infra/postgres/migrate';
 import type { Metrics } from '@recourse/infra/telemetry/metrics';
 import type { Logger } from 'pino';
@@ -42,7 +42,9 @@ export type GroundOptions = Pick<Ground, 'config' | 'clock' | 'logger' | 'metric
  * Reaches PostgreSQL, brings its tables to this version, looks at Kafka's topics and opens the event log, waiting for
  * what is not there yet. Rejects with `StartError` where something is not reached in time, refuses us, or would lose data.
  */
-export const openGround = async (options: GroundOptions): Promise<Ground> => {
+export const openGround = async (
+  options: GroundOptions,
+): Promise<Ground & Pick<PostgresLog, 'importRecords'>> => {
   const { config, clock, logger, metrics, closing, signal, onFatal } = options;
   const reach = reachOf(config);
   const waiting = (what: string, variable: string): Waiting => ({
@@ -87,7 +89,8 @@ export const openGround = async (options: GroundOptions): Promise<Ground> => {
         );
   closing.push(() => log.close());
   const leases = openLeases({ postgres, clock, logger });
-  return { config, clock, logger, metrics, reach, postgres, log, leases, problems: log.problems };
+  const { problems, importRecords } = log;
+  return { config, clock, logger, metrics, reach, postgres, log, leases, problems, importRecords };
 };
 
 const migrated = async ({ postgres, postgresAt }: Reach, logger: Logger): Promise<void> => {

@@ -7,8 +7,8 @@ import { orchestrator } from '@recourse/sagas/orchestrator';
 import { timersService } from '@recourse/sagas/timers';
 import { openPostgresCarrier } from '@recourse/shipping/simulated-carrier';
 import { type Closing, newOrdersOf, participantsOf } from '../parts.ts';
-import type { DistributedOverrides } from './distributed.ts';
 import type { Ground } from './ground.ts';
+import type { DistributedOverrides } from './overrides.ts';
 
 /** The participants over the installation's log; provider and carrier are simulated, with books in PostgreSQL. */
 export const openParticipants = (

@@ -31,9 +31,6 @@ export type StackRow = LoadReport & {
 const run = promisify(execFile);
 const generator = fileURLToPath(new URL('../generator.ts', import.meta.url));
 const onePart: readonly Company[] = [{ name: 'all', roles: 'all', count: 1 }];
-/** Messages and appends of an order's way: what plain clients would have to do for it. */
-export const messagesPerOrder = 17;
-export const recordsPerOrder = 16;
 let seed = 1;
 
 /** Runs everything; resolves with all figures. */
@@ -60,7 +57,7 @@ export const stackBench = async (options: StackBenchOptions) => {
           rows.push(row);
         }
         if (layout !== 'one process' || engines.name !== defaultEngines) return;
-        if (options.growth > 0) growth.push(...(await grow(fleet, stack, options)));
+        if (options.growth > 0) growth.push(...(await grow(fleet, options)));
         if (options.burst > 0) burst = await measureBurst(fleet, options.burst, say);
       });
     }
@@ -178,7 +175,7 @@ const lineOf = ({ clients, ordersPerSecond, p50Ms, p99Ms, failed, cpu, orders }:
   return `| ${cells.join(' | ')}`;
 };
 
-const grow = async (fleet: Fleet, stack: Stack, { growth, say }: StackBenchOptions) => {
+const grow = async (fleet: Fleet, { growth, say }: StackBenchOptions) => {
   const marks = [0.25, 0.5, 0.75, 1].map((share) => Math.round(growth * share));
   const all: object[] = [];
   let done = 0;
@@ -192,6 +189,5 @@ const grow = async (fleet: Fleet, stack: Stack, { growth, say }: StackBenchOptio
       `after ${mark} orders: ${ordersPerSecond.toFixed(0)} orders/s, p99 ${p99Ms.toFixed(1)} ms, ${memory.nowMb.toFixed(0)} MB (peak ${memory.peakMb.toFixed(0)} MB)`,
     );
   }
-  void stack;
   return all;
 };
