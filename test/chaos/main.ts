@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type ChaosReport, runChaos } from './stack/chaos.ts';
+import { runChaos } from './stack/chaos.ts';
+import { faultsOf } from './stack/faults.ts';
 import { realLengths, shortLengths } from './stack/trouble.ts';
 
 /** `npm run chaos`: everything that can go wrong, on a real Kafka and a real PostgreSQL; exit code 1 where it mattered. */
@@ -32,16 +33,8 @@ const recoveredMsMax = 20_000;
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-/** What a run must not have come to. */
-export const faultsOf = ({ verdict, refused, recoveredP99Ms }: ChaosReport): string[] => [
-  ...verdict.lost.slice(0, 5).map((it) => `lost: ${it}`),
-  ...(verdict.open > 0 ? [`${verdict.open} orders are still open`] : []),
-  ...verdict.violations.slice(0, 5).map((it) => `ledger: ${JSON.stringify(it)}`),
-  ...(verdict.deadLetters > 0 ? [`${verdict.deadLetters} dead letters`] : []),
-  ...verdict.twice,
-  ...refused.slice(0, 5).map((it) => `refused: ${it}`),
-  ...(recoveredP99Ms > recoveredMsMax ? [`orders stood still for ${recoveredP99Ms} ms (p99)`] : []),
-];
+const slowness = (recoveredP99Ms: number): string[] =>
+  recoveredP99Ms > recoveredMsMax ? [`orders stood still for ${recoveredP99Ms} ms (p99)`] : [];
 
 const main = async () => {
   if (values.help || !values.stack) {
@@ -73,7 +66,7 @@ dead letters      ${verdict.deadLetters}
 effects twice     ${verdict.twice.length}
 ledger violations ${verdict.violations.length}, folded anew ${verdict.violationsAfterRebuild.length}
 orders end again  p50 ${report.recoveredP50Ms} ms, p99 ${report.recoveredP99Ms} ms after a disturbance`);
-  const faults = faultsOf(report);
+  const faults = [...faultsOf(report), ...slowness(report.recoveredP99Ms)];
   for (const fault of faults) say(`FAULT ${fault}`);
   process.exitCode = faults.length === 0 ? 0 : 1;
 };

@@ -1,0 +1,14 @@
+import type { ChaosReport } from './chaos.ts';
+
+/** How many of a kind are named. */
+const namedMax = 5;
+
+/** What a run must not have come to, however long anything took. */
+export const faultsOf = ({ verdict, refused }: ChaosReport): string[] => [
+  ...verdict.lost.slice(0, namedMax).map((it) => `lost: ${it}`),
+  ...(verdict.open > 0 ? [`${verdict.open} orders are still open`] : []),
+  ...verdict.violations.slice(0, namedMax).map((it) => `ledger: ${JSON.stringify(it)}`),
+  ...(verdict.deadLetters > 0 ? [`${verdict.deadLetters} dead letters`] : []),
+  ...verdict.twice.slice(0, namedMax),
+  ...refused.slice(0, namedMax).map((it) => `refused: ${it}`),
+];
