@@ -36,6 +36,13 @@ describeOnStack('PostgreSQL, as we are connected to it', () => {
       UnavailableError,
     );
     expect(await postgres.query('select 1 as one')).toEqual([{ one: 1 }]);
+    // Who we are was right when we started: that it is wrong now is no message's fault.
+    const denied = postgres.transaction(async (query) => {
+      await query('set local role pg_monitor');
+      await query('select rolpassword from pg_authid');
+    });
+    await expect(denied).rejects.toThrow(/^PostgreSQL refuses us: permission denied/);
+    await expect(denied).rejects.toThrow(UnavailableError);
   });
 
   it('lives on when a connection breaks between two statements of a transaction', async () => {

@@ -137,12 +137,12 @@ const opened = async (postgres: Postgres) => {
   try {
     return { types: await openTypes(postgres), head: await readHead(postgres) };
   } catch (error) {
-    if (error instanceof UnavailableError) throw error;
+    if (error instanceof UnavailableError && !isRefusal(error)) throw error;
     const { message } = error as Error;
     throw new StartError(
       'postgres',
       isRefusal(error)
-        ? `cannot open the event log: PostgreSQL refuses us: ${message}. Check the name, the password and the database in POSTGRES_URL.`
+        ? `cannot open the event log: ${message}. Check the name, the password and the database in POSTGRES_URL.`
         : `cannot open the event log in PostgreSQL: ${message}. Check POSTGRES_SCHEMA, and that the tables there are those of this version.`,
     );
   }
