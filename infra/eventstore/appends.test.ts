@@ -86,7 +86,7 @@ describe('an append to EventStoreDB', () => {
     server.faults.hiddenFrom = server.store().all().at(-1)!.position + 1;
     await log.append(stream, 0, someEvents(1));
     let refused: unknown;
-    const lost = log.append(stream, 0, someEvents(1)).catch((error) => {
+    const lost = log.append(stream, 0, someEvents(2)).catch((error) => {
       refused = error;
     });
     await new Promise((resolve) => setTimeout(resolve, 60));

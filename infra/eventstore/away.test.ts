@@ -109,6 +109,24 @@ describe('an EventStoreDB that refuses us', () => {
   });
 });
 
+describe('the logs of one process', () => {
+  it('share one client, which is closed with the last of them', async () => {
+    const server = await stores.start();
+    const [one, other] = [await stores.open(server.url), await stores.open(server.url)];
+    await Promise.all([one, other].map((log) => log.append(freshStream(), noStream, someEvents(1))));
+    expect(server.connections()).toBe(1);
+    server.faults.append = () => 'break';
+    const broken = [one, other].map((log) => log.append(freshStream(), noStream, someEvents(1)));
+    await Promise.all(broken.map(unavailableAfterMs));
+    server.faults.append = () => undefined;
+    await one.close();
+    await expect(one.append(freshStream(), noStream, someEvents(1))).rejects.toThrow('the log is closed');
+    expect(await other.append(freshStream(), noStream, someEvents(1))).toMatchObject({ revision: 0 });
+    await other.close();
+    await until(() => server.connections() === 0);
+  });
+});
+
 describe('a cluster', () => {
   it('is asked for its leader', async () => {
     const server = await stores.start();

@@ -15,6 +15,7 @@ import {
 } from '@eventstore/db-client';
 import { noStream } from '../ports/event-log.ts';
 import { type Found, foundOf, safeNumber } from './found.ts';
+import { soften } from './soften.ts';
 import type { ClientSettings } from './url.ts';
 
 /** What became of an append, as the server says it. `timed-out`: it does not know; the same append may be made again. */
@@ -73,46 +74,6 @@ export const isDenied = (error: unknown): boolean =>
   error instanceof AccessDeniedError || [7, 16].includes((error as { code?: number }).code ?? 0);
 
 const noMatter = () => {};
-
-type Duplex = { write(chunk: unknown): boolean };
-type Creator = (kind: unknown, name: string, create: (of: unknown) => Duplex, cache?: object) => unknown;
-
-/** What of the client is not for its users, and is needed: see `soften`. */
-type Inside = {
-  createChannel(): Promise<{ close(): void }>;
-  GRPCStreamCreator: Creator;
-};
-
-/**
- * Two things the client lacks. It never closes its connections: they are remembered, to be closed. And where more
- * appends wait than its call takes at once, it makes each wait in a promise that nobody looks at: when the call breaks
- * then, they reject, and the process ends with an unhandled rejection. So its call takes all that we give it; we
- * give it no more than `appendsInFlightMax`.
- */
-const soften = (client: EventStoreDBClient): Set<{ close(): void }> => {
-  const inside = client as unknown as Inside;
-  const channels = new Set<{ close(): void }>();
-  const { createChannel, GRPCStreamCreator: creator } = inside;
-  inside.createChannel = async () => {
-    const channel = await createChannel();
-    channels.add(channel);
-    return channel;
-  };
-  inside.GRPCStreamCreator = (kind, name, create, cache) => {
-    if (name !== 'appendToStream') return creator(kind, name, create, cache);
-    const taking = (of: unknown) => {
-      const call = create(of);
-      const write = call.write.bind(call);
-      call.write = (chunk) => {
-        write(chunk);
-        return true;
-      };
-      return call;
-    };
-    return creator(kind, name, taking, cache);
-  };
-  return channels;
-};
 
 const outcomeOf = (error: unknown): AppendOutcome => {
   if (error instanceof WrongExpectedVersionError) {

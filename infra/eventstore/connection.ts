@@ -43,11 +43,11 @@ export type ConnectionOptions = {
 type Generation = { readonly client: Client; readonly over: AbortController };
 
 /**
- * The one client of a process, and what it takes to rely on it: every call has a time limit of our own (on a new
+ * A client, and what it takes to rely on it: every call has a time limit of our own (on a new
  * connection to a server that hangs the client has none at all), and a client that fails again and again is thrown away
  * for a new one. Rejects with `UnavailableError` where nothing is known of the outcome, `RefusedError` where access is denied.
  */
-const connect = ({ url, clock, logger, limits }: ConnectionOptions) => {
+export const connect = ({ url, clock, logger, limits }: ConnectionOptions) => {
   const { callMsMax, errorsInRowMax, probeEveryMs } = { ...limitsByDefault, ...limits };
   const settings = clientSettings(url);
   if (settings.ignored.length > 0)
@@ -200,29 +200,5 @@ const reasonOf = (error: unknown): string => {
   return details || message || type || String(error);
 };
 
-/** A connection, as `connectionTo` gives it. */
+/** A connection, as `connect` makes it. */
 export type Connection = ReturnType<typeof connect>;
-
-const shared = new Map<string, { readonly connection: Connection; users: number }>();
-
-/**
- * The connection to a server, which all logs of the process share: an error of one client's call would reject the appends
- * of every other client in the process, and answers to those would end it. Throws a `StartError` where the URL is none.
- */
-export const connectionTo = (options: ConnectionOptions): Connection => {
-  const known = shared.get(options.url) ?? { connection: connect(options), users: 0 };
-  known.users += 1;
-  shared.set(options.url, known);
-  let open = true;
-  return {
-    ...known.connection,
-    close: async () => {
-      if (!open) return;
-      open = false;
-      known.users -= 1;
-      if (known.users > 0) return;
-      shared.delete(options.url);
-      await known.connection.close();
-    },
-  };
-};

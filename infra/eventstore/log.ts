@@ -6,9 +6,10 @@ import { appendIntake } from '../log/intake.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
 import { type AppendLimits, appendQueue } from './appends.ts';
-import { type Connection, type ConnectionLimits, connectionTo, RefusedError } from './connection.ts';
+import { type Connection, type ConnectionLimits, RefusedError } from './connection.ts';
 import { type ForeignRecord, recordImport } from './import.ts';
 import { logReads, type ReadLimits } from './reads.ts';
+import { connectionTo } from './shared.ts';
 import { logTail, type TailLimits } from './tail.ts';
 import { risingTimes } from './times.ts';
 

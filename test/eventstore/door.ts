@@ -8,7 +8,7 @@ export const door = async (portBehind: () => number) => {
   const pairs = new Set<readonly [Socket, Socket]>();
   let frozen = false;
 
-  const let_in = (outside: Socket) => {
+  const letIn = (outside: Socket) => {
     const inside = connect(portBehind(), '127.0.0.1');
     const pair = [outside, inside] as const;
     pairs.add(pair);
@@ -27,7 +27,7 @@ export const door = async (portBehind: () => number) => {
     socket.unpipe();
     socket.pause();
   };
-  const server = createServer(let_in);
+  const server = createServer(letIn);
   const listen = (port: number) =>
     new Promise<void>((resolve, reject) => {
       server.once('error', reject);
@@ -44,6 +44,8 @@ export const door = async (portBehind: () => number) => {
   return {
     port,
     cut,
+    /** How many are in. */
+    connections: (): number => pairs.size,
     freeze: (): void => {
       frozen = true;
       for (const pair of pairs) pair.forEach(stop);

@@ -138,6 +138,7 @@ export const startEventStore = async (options: EventStoreOptions = {}) => {
     silenceSubscriptions: reads.silenceAll,
     breakAppends: appends.breakAll,
     letGo: appends.letGo,
+    connections: front.connections,
     freeze: front.freeze,
     thaw: front.thaw,
     /** Breaks every connection. */
