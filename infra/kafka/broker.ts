@@ -11,6 +11,7 @@ import type { KafkaSettings } from './client.ts';
 import { type JoinedGroup, joinGroup } from './group.ts';
 import { offsetReader } from './offsets.ts';
 import { poisonKeeping } from './poison.ts';
+import { within } from './within.ts';
 
 /** How the broker on Kafka is opened. */
 export type KafkaBrokerOptions = {
@@ -48,6 +49,7 @@ export type KafkaBroker = Broker & {
 };
 
 const lagMsMax = 1_000;
+const closeMsMax = 1_000;
 /** Decisions on dead letters are heard at once; where a notice was lost, so much later. */
 const lookEveryMs = 1_000;
 
@@ -58,7 +60,7 @@ const lookEveryMs = 1_000;
  */
 export const openKafkaBroker = async (options: KafkaBrokerOptions): Promise<KafkaBroker> => {
   const { kafka, prefix, postgres, clock, logger, shutdownMsMax = 10_000 } = options;
-  const offsets = offsetReader(kafka, prefix, logger);
+  const offsets = offsetReader(kafka, prefix, clock, logger);
   const poison = poisonKeeping({ kafka, prefix, postgres, clock, logger });
   const groups = new Map<string, JoinedGroup>();
   let hearing: Subscription | undefined;
@@ -144,7 +146,8 @@ export const openKafkaBroker = async (options: KafkaBrokerOptions): Promise<Kafk
       if (closed) return;
       closed = true;
       await Promise.all([...groups.values()].map((joined) => joined.leave()));
-      await Promise.all([hearing?.close(), offsets.close(), poison.close()]);
+      // What was never connected is not waited for.
+      await within(clock, closeMsMax, Promise.all([hearing?.close(), offsets.close(), poison.close()]));
     },
   };
 };

@@ -9,6 +9,7 @@ import { type Member, openMember, type Partitions } from './member.ts';
 import type { PoisonKeeper } from './poison.ts';
 import { keyTurns } from './turns.ts';
 import { watchGroup } from './watch.ts';
+import { within } from './within.ts';
 
 /** What a group is joined with. */
 export type GroupOptions = Pick<
@@ -156,9 +157,7 @@ export const joinGroup = (options: GroupOptions) => {
       const reserve = Math.min(leaveMsMax, options.shutdownMsMax / 2);
       current?.worker.stop();
       await current?.worker.idle(Math.max(1, left() - reserve));
-      const bound = new AbortController();
-      await Promise.race([current?.checkpoint(), sleep(clock, left() - reserve / 2, bound.signal)]);
-      bound.abort();
+      await within(clock, Math.max(1, left() - reserve / 2), current?.checkpoint() ?? Promise.resolve());
       letGo.resolve();
       await member?.leave(left());
       current?.end();

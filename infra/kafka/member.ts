@@ -1,10 +1,11 @@
 import type { Topic } from '@recourse/contracts/registry';
 import { AssignerProtocol, type EachBatchPayload } from 'kafkajs';
 import type { Logger } from 'pino';
-import { type Clock, sleep } from '../ports/clock.ts';
+import type { Clock } from '../ports/clock.ts';
 import { samePartitionAssigner } from './assigner.ts';
 import { type KafkaSettings, kafkaClient, retrySettings } from './client.ts';
 import type { Done } from './tracks.ts';
+import { within } from './within.ts';
 
 /** The partitions that are a member's, by topic (its name without the prefix). */
 export type Partitions = ReadonlyMap<Topic, readonly number[]>;
@@ -84,13 +85,6 @@ export const openMember = (options: MemberOptions) => {
   };
   const started = start().catch(options.onCrashed);
 
-  /** Resolves when it has, or after so long. */
-  const within = async (msMax: number, what: Promise<unknown>) => {
-    const bound = new AbortController();
-    await Promise.race([what.catch(() => {}), sleep(clock, msMax, bound.signal)]);
-    bound.abort();
-  };
-
   return {
     /** Whether the coordinator says that its last assignment is its own still. */
     isOurs: async (): Promise<boolean> => {
@@ -119,8 +113,9 @@ export const openMember = (options: MemberOptions) => {
     leave: async (msMax: number): Promise<void> => {
       const end = clock.monotonic() + msMax;
       // One that leaves while it joins would join after it has left.
-      await within(msMax, started);
-      await within(Math.max(1, end - clock.monotonic()), consumer.disconnect());
+      await within(clock, msMax, started);
+      const left = Math.max(1, end - clock.monotonic());
+      await within(clock, left, consumer.disconnect()).catch(() => {});
     },
   };
 };

@@ -1,7 +1,11 @@
 import type { Topic } from '@recourse/contracts/registry';
 import type { Logger } from 'pino';
 import { UnavailableError } from '../errors.ts';
+import type { Clock } from '../ports/clock.ts';
 import { type KafkaSettings, kafkaClient } from './client.ts';
+import { within } from './within.ts';
+
+const answerMsMax = 5_000;
 
 /** How a group stands in one partition. */
 export type Standing = {
@@ -15,7 +19,7 @@ export type Standing = {
 };
 
 /** Asks Kafka where things stand. Connects when it is first asked; everything rejects with `UnavailableError`. */
-export const offsetReader = (settings: KafkaSettings, prefix: string, logger: Logger) => {
+export const offsetReader = (settings: KafkaSettings, prefix: string, clock: Clock, logger: Logger) => {
   const kafka = kafkaClient(settings, logger);
   let connecting: Promise<ReturnType<typeof kafka.admin>> | undefined;
 
@@ -25,15 +29,20 @@ export const offsetReader = (settings: KafkaSettings, prefix: string, logger: Lo
     return admin;
   };
   const asked = async <T>(ask: (admin: ReturnType<typeof kafka.admin>) => Promise<T>): Promise<T> => {
+    let answer: { readonly is: T } | undefined;
     try {
       connecting ??= connect();
-      return await ask(await connecting);
+      const asking = connecting.then(ask).then((is) => ({ is }));
+      answer = await within(clock, answerMsMax, asking);
     } catch (error) {
       const broken = connecting;
       connecting = undefined;
       void broken?.then((admin) => admin.disconnect()).catch(() => {});
       throw new UnavailableError(`Kafka: ${(error as Error).message}`, { cause: error });
     }
+    // The library goes on trying: who asks later finds it connected.
+    if (answer === undefined) throw new UnavailableError(`Kafka has not answered within ${answerMsMax} ms`);
+    return answer.is;
   };
 
   return {

@@ -3,8 +3,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/gl
 import { pino } from 'pino';
 import { newKey, numberOf, publisher, until, witness } from '../../test/contract/broker-fixture.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../test/stack/kit.ts';
-import { StartError, UnknownVersionError } from '../errors.ts';
-import type { KafkaBroker, KafkaBrokerOptions } from './broker.ts';
+import { StartError, UnavailableError, UnknownVersionError } from '../errors.ts';
+import { systemClock } from '../system.ts';
+import { type KafkaBroker, type KafkaBrokerOptions, openKafkaBroker } from './broker.ts';
 import { encode } from './codec.ts';
 import { type KafkaHarness, type KafkaKit, kafkaHarness, openKafkaKit } from './testing/harness.ts';
 
@@ -230,6 +231,26 @@ describeOnStack('what goes wrong on Kafka', () => {
     expect(fatal[0]).toBeInstanceOf(StartError);
     expect(fatal[0]!.message).toMatch(/payment\.events had 3 partitions and has 4 now/);
     expect(group.handled).toHaveLength(1);
+  });
+
+  it('a Kafka that is not there is waited for, said, and left in time', async () => {
+    const away = await openKafkaBroker({
+      kafka: { brokers: ['127.0.0.1:1'], clientId: 'test' },
+      prefix: harness.prefix,
+      postgres: database.postgres,
+      clock: systemClock,
+      shutdownMsMax: 1_000,
+      ...more,
+      logger,
+    });
+    away.consume(witness('group', [topic]).consumer);
+    expect(away.problems()).toEqual(['group: it has not joined its group yet']);
+    await expect(away.lag()).rejects.toThrow(UnavailableError);
+    expect(await away.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
+    const began = systemClock.monotonic();
+    await away.close();
+    expect(systemClock.monotonic() - began).toBeLessThan(3_000);
+    expect(fatal).toEqual([]);
   });
 
   /** Waits for an answer that is not empty. */

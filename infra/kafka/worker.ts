@@ -8,9 +8,10 @@ import { keyedLanes } from '../broker/lanes.ts';
 import { type ParkedRow, parkedKeys } from '../broker/parked-keys.ts';
 import { UnavailableError, type UnknownVersionError } from '../errors.ts';
 import type { Message } from '../ports/broker.ts';
-import { type Clock, sleep } from '../ports/clock.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Decision, Spot } from '../postgres/deliveries.ts';
 import { type InHand, nameOf, type Track, trackTable } from './tracks.ts';
+import { within } from './within.ts';
 
 /** What the worker of an assignment is made with; limits are the broker's. */
 export type WorkerOptions = {
@@ -180,11 +181,7 @@ export const assignmentWorker = (options: WorkerOptions) => {
       wake();
     },
     /** Waits for the handlers that run, so long at most. */
-    idle: async (msMax: number): Promise<void> => {
-      const bound = new AbortController();
-      await Promise.race([run.idle(), sleep(clock, msMax, bound.signal)]);
-      bound.abort();
-    },
+    idle: (msMax: number): Promise<void> => within(clock, msMax, run.idle()),
   };
 };
 
