@@ -47,7 +47,7 @@ export default {
     {
       name: 'participants-do-not-know-each-other',
       severity: 'error',
-      from: { path: '^services/(order|payment|inventory|shipping)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^services/(order|payment|inventory|shipping|ingest)/', pathNot: '\\.test\\.ts$' },
       to: { path: '^services/', pathNot: '^services/$1/' },
     },
     {

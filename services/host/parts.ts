@@ -118,6 +118,7 @@ export const openApi = async (
     live,
     metrics,
     newOrders: newOrdersOf(config),
+    topicPrefix: config.kafkaTopicPrefix,
     limits: {
       openOrdersMax: config.openOrdersMax,
       waitSecondsMax: config.waitSecondsMax,

@@ -359,9 +359,10 @@ export const settings = {
   },
   postgresConnectionsMax: wholeNumber(2, 200, {
     variable: 'POSTGRES_CONNECTIONS_MAX',
-    default: '8',
+    default: '10',
     unit: 'connections',
-    sentence: 'The most connections of one process to PostgreSQL, besides a few that only listen.',
+    sentence:
+      'The most connections of one process to PostgreSQL, besides four for the event log and a few that only listen.',
   }),
   eventstoreUrl: {
     variable: 'EVENTSTORE_URL',

@@ -1,4 +1,4 @@
-import { StartError, UnavailableError } from '@recourse/infra/errors';
+import { StartError, UnavailableError, UnknownVersionError } from '@recourse/infra/errors';
 import { prepareTopics } from '@recourse/infra/kafka/topics';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
@@ -14,6 +14,9 @@ import type { Config } from '../config.ts';
 import type { Closing } from '../parts.ts';
 import { type Reach, reachOf } from './needs.ts';
 import { reached, type Waiting } from './wait.ts';
+
+/** One call of appends and two of reads are on their way at a time, and somebody looks where the log ends. */
+const logConnectionsMax = 4;
 
 /** What every role of a distributed installation stands on. */
 export type Ground = {
@@ -72,12 +75,22 @@ export const openGround = async (
     }),
   );
 
-  const onFailure = onFatal;
+  // What else is amiss with a record is told, and stops those that need it; newer versions stop the process.
+  const onFailure = (error: Error) => {
+    if (error instanceof UnknownVersionError) onFatal(error);
+  };
   const observing = { clock, logger, observeAppendMs: metrics.observeAppendMs, onFailure };
   const { eventstoreUrl } = config;
+  /** Orders never wait for a connection that a read model holds. */
+  const ownPool = () => {
+    const settings = { ...reach.postgres, connectionsMax: logConnectionsMax };
+    const pool = openPostgres(settings, { clock, logger });
+    closing.push(() => pool.close());
+    return pool;
+  };
   const log =
     eventstoreUrl === undefined
-      ? await reached(inPostgres, () => openPostgresLog({ postgres, ...observing }))
+      ? await reached(inPostgres, () => openPostgresLog({ postgres: ownPool(), ...observing }))
       : await reached(
           waiting(`EventStoreDB at ${new URL(eventstoreUrl).host}`, 'EVENTSTORE_URL'),
           async () => {
