@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { anEvent, freshStream, until } from '../../test/contract/event-log/events.ts';
 import { eventStores } from '../../test/eventstore/logs.ts';
-import { DamagedError } from '../errors.ts';
+import { DamagedError, UnknownVersionError } from '../errors.ts';
 import { noStream, type RecordedEvent } from '../ports/event-log.ts';
 import type { ForeignRecord } from './log.ts';
 
@@ -79,6 +79,15 @@ describe('records of another log', () => {
     await log.importRecords(all);
     const other = all.map((it, index) => (index === 9 ? change(it) : it));
     await expect(log.importRecords(other)).rejects.toBeInstanceOf(DamagedError);
+  });
+
+  it('are refused where one is of a version that this build does not know, and none is stored', async () => {
+    const server = await stores.start();
+    const log = await stores.open(server.url);
+    const [first, second] = records(2);
+    const newer = log.importRecords([first!, { ...second!, version: 99 }]);
+    await expect(newer).rejects.toBeInstanceOf(UnknownVersionError);
+    expect(await log.head()).toBe(0);
   });
 
   it('are refused where a record before them is missing', async () => {

@@ -1,5 +1,6 @@
 import type { EventData } from '@eventstore/db-client';
-import { DamagedError, UnavailableError } from '../errors.ts';
+import { DamagedError, UnavailableError, UnknownVersionError } from '../errors.ts';
+import { isKnown } from '../log/records.ts';
 import { type NewEvent, noStream } from '../ports/event-log.ts';
 import type { Connection } from './connection.ts';
 import { encode, type Outgoing } from './records.ts';
@@ -29,6 +30,10 @@ type Run = { readonly stream: string; readonly first: number; readonly outgoing:
 const runsOf = (records: readonly ForeignRecord[]): Run[] => {
   const runs: Run[] = [];
   for (const { stream, revision, version, time, json, ...rest } of records) {
+    if (!isKnown({ id: 0, name: rest.type, version }))
+      throw new UnknownVersionError(
+        `${stream} ${revision} is a ${rest.type} of version ${version}: this Recourse does not know it, start a newer one`,
+      );
     const event = { ...rest, data: JSON.parse(json) } as unknown as NewEvent;
     const outgoing = encode(event, { stream, revision, version, time });
     const run = runs.at(-1);
