@@ -35,6 +35,8 @@ export const learnPartitions = ({ kafka, topics, clock, logger, signal, onLearne
           `it has no ${missing.join(', ')}, or does not show it to us: run \`recourse topics\``,
         );
       const { topics: found } = await admin.fetchTopicMetadata({ topics: [...topics] });
+      const bare = found.find(({ partitions }) => partitions.length === 0);
+      if (bare !== undefined) throw new Error(`it says that ${bare.name} has no partitions`);
       return new Map(found.map(({ name, partitions }) => [name, partitions.length]));
     } catch (error) {
       const words = `Kafka does not tell us of our topics: ${describeKafkaError(error)}`;

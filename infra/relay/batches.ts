@@ -10,14 +10,19 @@ type Batch = {
   acked: boolean;
 };
 
-/** Sends, as the publisher does. */
-type Send = (messages: readonly Message[], isStale: (message: Message) => boolean) => Promise<void>;
+type Sending = {
+  /** Sends, as the publisher does. */
+  readonly send: (messages: readonly Message[], isStale: (message: Message) => boolean) => Promise<void>;
+  /** Something was acknowledged. */
+  readonly onMoved: () => void;
+  readonly onRejected: (error: unknown) => void;
+};
 
 /**
  * What is on its way, in the order in which it was read. A shard's place of what is acknowledged moves over a batch only
  * when everything that was read before it is acknowledged as well.
  */
-export const batchesOnTheWay = (send: Send, onMoved: () => void) => {
+export const batchesOnTheWay = ({ send, onMoved, onRejected }: Sending) => {
   const batches: Batch[] = [];
   let waiting: (() => void)[] = [];
 
@@ -46,8 +51,8 @@ export const batchesOnTheWay = (send: Send, onMoved: () => void) => {
         onTheWay.acked = true;
         settle();
       };
-      // Rejected: the publisher is closed, and nothing is acknowledged any more.
-      if (messages.length > 0) send(messages, isStale).then(acked, () => {});
+      // After a rejection nothing is acknowledged any more: no checkpoint moves over what may be missing.
+      if (messages.length > 0) send(messages, isStale).then(acked, onRejected);
       else acked();
     },
     /** Resolves when everything that is on its way for a shard is acknowledged, or the shard is lost. */

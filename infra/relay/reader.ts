@@ -20,8 +20,8 @@ type Reading = {
   readonly after: number;
   readonly shardCount: number;
   readonly batches: ReturnType<typeof batchesOnTheWay>;
-  /** A batch was read. */
-  readonly onRead: (reader: Reader) => void;
+  /** A batch was read; it began after that position. */
+  readonly onRead: (reader: Reader, before: number) => void;
   /** A record cannot be understood: nothing after it is read. */
   readonly onUnknown: (error: UnknownVersionError) => void;
 };
@@ -57,6 +57,7 @@ export const openReader = ({ log, after, shardCount, batches, onRead, onUnknown 
   const onRecords = (records: readonly RecordedEvent[]): void | Promise<void> => {
     if (halted) return stopped.promise;
     const now = shards;
+    const before = position;
     const shardOf = (key: string) => now[hashOf(key) % shardCount];
     const { messages, end, unknown } = read(records, position, shardOf);
     const live = now.filter((shard) => shard !== undefined);
@@ -68,7 +69,7 @@ export const openReader = ({ log, after, shardCount, batches, onRead, onUnknown 
       halted = true;
       onUnknown(unknown);
     }
-    onRead(reader);
+    onRead(reader, before);
     if (halted) return stopped.promise;
     if (onTheWay < batchesMax) return undefined;
     return new Promise((resolve) => {

@@ -29,6 +29,10 @@ import { pausableClock } from './testing/pausable.ts';
 const kafka: KafkaSettings = { brokers: stack.kafkaBrokers, clientId: 'test' };
 const shards = 4;
 
+const insertRows = `
+insert into relay_checkpoint
+select $1, ordinality - 1, position from unnest($2::bigint[]) with ordinality as t (position)`;
+
 /** A relay as a process of its own would run it. */
 type Process = {
   readonly relay: Relay;
@@ -299,16 +303,51 @@ describeOnStack('the relay', () => {
     const head = await log.head();
     const behind = shardOf(keys[0]!);
     const rows = Array.from({ length: shards }, (_, shard) => (shard === behind ? 0 : head));
-    await database.postgres.query(
-      'insert into relay_checkpoint select $1, ordinality - 1, position from unnest($2::bigint[]) with ordinality as t (position)',
-      [shards, rows],
-    );
+    await database.postgres.query(insertRows, [shards, rows]);
     const one = start();
     await published(one.relay);
     const lying = await lie();
     expect(new Set(lying.map(({ key }) => shardOf(key)))).toEqual(new Set([behind]));
     const mine = (await log.readAll(0, 10_000)).filter((it) => shardOf(it.correlation) === behind);
     expect(positionsOf(lying).toSorted((a, b) => a - b)).toEqual(mine.map(({ position }) => position));
+  });
+
+  it('does not let a shard wait for one that lies far behind, and reads for both together in the end', async () => {
+    await anew();
+    await appendSome(250);
+    const head = await log.head();
+    const behind = shardOf(keys[0]!);
+    const rows = Array.from({ length: shards }, (_, shard) => (shard === behind ? 0 : head));
+    await database.postgres.query(insertRows, [shards, rows]);
+    let following = 0;
+    const slow: EventLog = {
+      ...log,
+      follow: (after, batchMax, onRecords) => {
+        following += 1;
+        const subscription = log.follow(after, Math.min(batchMax, 100), async (records) => {
+          if (records[0]!.position < head) await new Promise((resolve) => setTimeout(resolve, 10));
+          await onRecords(records);
+        });
+        return {
+          close: () => {
+            following -= 1;
+            return subscription.close();
+          },
+        };
+      },
+    };
+    const one = start({ of: slow });
+    await until(() => following === 2);
+    await appendSome();
+    await published(one.relay);
+    expect(following).toBe(1);
+    const lying = await lie();
+    const mine = (await log.readAll(0, 10_000)).filter(
+      ({ correlation, position }) => shardOf(correlation) === behind || position > head,
+    );
+    expect(positionsOf(lying).toSorted((a, b) => a - b)).toEqual(mine.map(({ position }) => position));
+    for (const messages of firstsByKey(lying).values())
+      expect(positionsOf(messages)).toEqual(positionsOf(messages).toSorted((a, b) => a - b));
   });
 
   it('goes on where another division into shards has ended', async () => {

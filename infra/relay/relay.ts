@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { DamagedError, type UnknownVersionError } from '../errors.ts';
+import { DamagedError, UnavailableError, type UnknownVersionError } from '../errors.ts';
 import type { Publisher } from '../kafka/publisher.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { EventLog } from '../ports/event-log.ts';
@@ -8,7 +8,7 @@ import type { Postgres } from '../postgres/connect.ts';
 import { batchesOnTheWay } from './batches.ts';
 import { checkpointSaver } from './checkpoint-saver.ts';
 import { relayCheckpoints } from './checkpoints.ts';
-import { openReader, type Reader } from './reader.ts';
+import { shardReaders } from './readers.ts';
 import { type Shard, shardAt } from './shard.ts';
 
 /** What a relay is opened with. */
@@ -38,9 +38,6 @@ export type Relay = {
   close(): Promise<void>;
 };
 
-/** Shards that are got within so long are read for together. */
-const gatherMs = 20;
-
 /**
  * Publishes the log. The orders are shared in shards, by the hash of the key, among all relays that run. A shard's
  * checkpoint moves, under its lease, only over what is acknowledged: so everything is published at least once, for each
@@ -50,67 +47,37 @@ export const openRelay = (options: RelayOptions): Relay => {
   const { log, leases, postgres, publisher, shards: shardCount, clock, logger } = options;
   const checkpoints = relayCheckpoints(postgres, shardCount);
   const held = new Map<number, Shard>();
-  const readers = new Set<Reader>();
-  let main: Reader | undefined;
-  let arriving: Shard[] = [];
   let fatal: UnknownVersionError | undefined;
+  let stuck: string | undefined;
   /** By shard: why it cannot begin. */
   const ahead = new Map<number, Error>();
-  const saver = checkpointSaver({ checkpoints, held, clock, logger, onLost: (shard) => leave(shard) });
-  const batches = batchesOnTheWay(publisher.send, saver.moved);
+  const saver = checkpointSaver({
+    checkpoints,
+    held,
+    clock,
+    logger,
+    onLost: (shard) => readers.leave(shard),
+  });
+  const batches = batchesOnTheWay({
+    send: publisher.send,
+    onMoved: saver.moved,
+    onRejected: (error) => {
+      if (error instanceof UnavailableError) return;
+      logger.error({ err: error }, 'the relay cannot publish what it has read');
+      stuck ??= error instanceof Error ? error.message : String(error);
+    },
+  });
 
-  /** Who was behind and has caught up reads no longer alone. */
-  const caughtUp = (reader: Reader) => {
-    if (main === undefined || reader === main || reader.position() < main.position()) return;
-    for (const shard of reader.shards()) {
-      reader.remove(shard);
-      main.add(shard);
-    }
-    end(reader);
-  };
-
-  const end = (reader: Reader) => {
-    readers.delete(reader);
-    reader.stop();
-    if (reader !== main) return;
-    main = [...readers].toSorted((a, b) => b.position() - a.position())[0];
-  };
-
-  const readFrom = (after: number): Reader => {
-    const reader = openReader({
-      log,
-      after,
-      shardCount,
-      batches,
-      onRead: caughtUp,
-      onUnknown: (error) => {
-        fatal ??= error;
-        options.onFatal?.(error);
-      },
-    });
-    readers.add(reader);
-    main ??= reader;
-    return reader;
-  };
-
-  /** Those that have come are read for by whoever has not passed them yet, or by a reader of their own. */
-  const settle = () => {
-    const come = arriving.filter((shard) => !shard.isLost()).toSorted((a, b) => a.place - b.place);
-    arriving = [];
-    for (const shard of come) {
-      const before = [...readers].filter((reader) => reader.position() <= shard.place);
-      const nearest = before.toSorted((a, b) => b.position() - a.position())[0];
-      (nearest ?? readFrom(shard.place)).add(shard);
-    }
-  };
-
-  const leave = (shard: Shard) => {
-    arriving = arriving.filter((it) => it !== shard);
-    for (const reader of [...readers]) {
-      reader.remove(shard);
-      if (reader.shards().length === 0) end(reader);
-    }
-  };
+  const readers = shardReaders({
+    log,
+    shardCount,
+    batches,
+    clock,
+    onUnknown: (error) => {
+      fatal ??= error;
+      options.onFatal?.(error);
+    },
+  });
 
   const begin = async (lease: Lease): Promise<Leased> => {
     const index = Number(lease.piece);
@@ -123,13 +90,12 @@ export const openRelay = (options: RelayOptions): Relay => {
     }
     const shard = shardAt(index, lease, checkpoint);
     held.set(index, shard);
-    lease.lost.addEventListener('abort', () => leave(shard), { once: true });
-    if (arriving.length === 0) clock.after(gatherMs, settle);
-    arriving.push(shard);
+    lease.lost.addEventListener('abort', () => readers.leave(shard), { once: true });
+    readers.add(shard);
     logger.info({ shard: index, checkpoint, head, epoch: lease.epoch }, 'relay publishes a shard');
     return {
       close: async () => {
-        leave(shard);
+        readers.leave(shard);
         await batches.drained(shard);
         await saver.save();
         if (held.get(index) === shard) held.delete(index);
@@ -144,6 +110,7 @@ export const openRelay = (options: RelayOptions): Relay => {
     held: competition.held,
     problems: () => [
       ...(fatal === undefined ? [] : [fatal.message]),
+      ...(stuck === undefined ? [] : [`the relay cannot publish what it has read: ${stuck}`]),
       ...Array.from(ahead.values(), ({ message }) => message),
       ...publisher.problems(),
       ...saver.problems(),
@@ -156,7 +123,7 @@ export const openRelay = (options: RelayOptions): Relay => {
     close: async () => {
       await competition.close();
       saver.close();
-      for (const reader of [...readers]) end(reader);
+      readers.stop();
     },
   };
 };
