@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import pino from 'pino';
 import { freshStream, idsOf, someEvents } from '../../test/contract/event-log/events.ts';
-import { eventStores } from '../../test/eventstore/logs.ts';
+import { eventStores, hasty } from '../../test/eventstore/logs.ts';
 import { StartError, UnavailableError } from '../errors.ts';
 import { noStream } from '../ports/event-log.ts';
 
@@ -47,7 +47,7 @@ describe('an EventStoreDB that is away', () => {
 
   it('because it hangs holds nobody up longer than a call may take, opened or being opened', async () => {
     const server = await stores.start();
-    const log = await stores.open(server.url);
+    const log = await stores.open(server.url, { limits: hasty });
     const stream = freshStream();
     await log.append(stream, noStream, someEvents(1));
     server.freeze();
@@ -59,7 +59,9 @@ describe('an EventStoreDB that is away', () => {
       () => log.head(),
     ];
     for (const ask of asked) expect(await unavailableAfterMs(ask())).toBeLessThan(1_500);
-    await expect(stores.open(`${server.url}&connectionName=second`)).rejects.toThrow('no answer in 400 ms');
+    await expect(stores.open(`${server.url}&connectionName=second`, { limits: hasty })).rejects.toThrow(
+      'no answer in 400 ms',
+    );
     server.thaw();
     await until(() => log.problems().length === 0);
     expect(idsOf(await log.readStream(stream))).toHaveLength((await log.headOf(stream)) + 1);
@@ -133,7 +135,7 @@ describe('a cluster', () => {
     const log = await stores.open(server.url.replace('esdb:', 'kurrentdb+discover:'));
     expect(await log.append(freshStream(), noStream, someEvents(1))).toMatchObject({ revision: 0 });
     const several = `esdb://127.0.0.1:1,127.0.0.1:${server.port}?tls=false`;
-    const other = await stores.open(several, { limits: { callMsMax: 3_000 } });
+    const other = await stores.open(several);
     expect(await other.head()).toBe(await log.head());
   });
 });

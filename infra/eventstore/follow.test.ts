@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { freshStream, idsOf, someEvents, until } from '../../test/contract/event-log/events.ts';
-import { eventStores } from '../../test/eventstore/logs.ts';
+import { eventStores, hasty } from '../../test/eventstore/logs.ts';
 import type { FakeEventStore } from '../../test/eventstore/server.ts';
 import { noStream } from '../ports/event-log.ts';
 import type { EventStoreLog } from './log.ts';
@@ -57,7 +57,9 @@ describe('a follower of a log on EventStoreDB', () => {
     const server = await stores.start();
     // Only where nothing else shows that it is dead is the end of the log looked at.
     const lookEveryMs = what.includes('silent') ? 100 : 60_000;
-    const log = await stores.open(server.url, { limits: { lookEveryMs } });
+    const log = await stores.open(server.url, {
+      limits: { lookEveryMs, ...(what.includes('server hangs') || what.includes('never') ? hasty : {}) },
+    });
     const seen: string[] = [];
     log.follow(0, 5, (records) => void seen.push(...idsOf(records)));
     const ids = await appendSome(log, 10);

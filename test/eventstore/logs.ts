@@ -6,13 +6,15 @@ import { type EventStoreOptions, type FakeEventStore, startEventStore } from './
 /** A real server to test against, where EVENTSTORE_URL names one. */
 export const realUrl = process.env.EVENTSTORE_URL || undefined;
 
-/** Short times, so that tests of failures are short; a few of each kind, so that limits are met. */
+/** Short times between one try and the next. */
 const impatient: Partial<EventStoreLimits> = {
-  callMsMax: 400,
   probeEveryMs: 50,
   lookEveryMs: 100,
   subscribeAgainMs: 20,
 };
+
+/** What a server that hangs costs in a test of that. */
+export const hasty: Partial<EventStoreLimits> = { callMsMax: 400 };
 
 /** Servers and logs of one test, gone after `clean`. */
 export const eventStores = () => {
