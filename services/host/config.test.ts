@@ -59,6 +59,15 @@ describe('settings', () => {
     expect(readConfig({ carrierCountries: 'France, EIRE' }, {}).carrierCountries).toEqual(['France', 'EIRE']);
   });
 
+  it('let an EventStoreDB be a cluster of several nodes', () => {
+    for (const url of [
+      'esdb://a:2113',
+      'esdb://u:p@a:1,b:2,c:3?tls=true',
+      'kurrentdb+discover://u:p@dns:2113/?tls=false',
+    ])
+      expect(readConfig({ eventstoreUrl: url }, {}).eventstoreUrl).toBe(url);
+  });
+
   const bad: Record<SettingName, readonly string[]> = {
     port: ['abc', '-1', '65536', '3000.5', '3e3', ' 3000'],
     host: ['not a host', 'http://127.0.0.1', '-x'],
@@ -96,7 +105,7 @@ describe('settings', () => {
     postgresUrl: ['localhost:5432', 'http://localhost/db'],
     postgresSchema: ['Shop', '1st', 'a-b', 'x'.repeat(41)],
     postgresConnectionsMax: ['1', '201'],
-    eventstoreUrl: ['localhost:2113', 'http://localhost:2113'],
+    eventstoreUrl: ['localhost:2113', 'http://localhost:2113', 'esdb://', 'esdb://a b:2113'],
     relayShards: ['0', '257'],
   };
 

@@ -371,7 +371,7 @@ export const settings = {
     sentence: 'An EventStoreDB (KurrentDB) that keeps the event log; without it PostgreSQL keeps it.',
     allowed:
       'esdb://user:password@host:port?tls=true, or with esdb+discover, kurrentdb or kurrentdb+discover',
-    schema: optional(urlOf(['esdb:', 'esdb+discover:', 'kurrentdb:', 'kurrentdb+discover:'])),
+    schema: optional(z.string().regex(/^(esdb|kurrentdb)(\+discover)?:\/\/[^\s/?]+(\/?(\?\S*)?)$/)),
     secret: true,
   },
   relayShards: wholeNumber(1, 256, {

@@ -91,20 +91,18 @@ export const openGround = async (
   const log =
     eventstoreUrl === undefined
       ? await reached(inPostgres, () => openPostgresLog({ postgres: ownPool(), ...observing }))
-      : await reached(
-          waiting(`EventStoreDB at ${new URL(eventstoreUrl).host}`, 'EVENTSTORE_URL'),
-          async () => {
-            const { openEventStoreLog } = await import('@recourse/infra/eventstore/log');
-            const opened = await openEventStoreLog({ url: eventstoreUrl, ...observing });
-            await opened.head();
-            return opened;
-          },
-        );
+      : await reached(waiting(`EventStoreDB at ${hostsOf(eventstoreUrl)}`, 'EVENTSTORE_URL'), async () => {
+          const { openEventStoreLog } = await import('@recourse/infra/eventstore/log');
+          return openEventStoreLog({ url: eventstoreUrl, ...observing });
+        });
   closing.push(() => log.close());
   const leases = openLeases({ postgres, clock, logger });
   const { problems, importRecords } = log;
   return { config, clock, logger, metrics, reach, postgres, log, leases, problems, importRecords };
 };
+
+/** Where a URL leads, without who we say we are: it may name several hosts, which `URL` does not read. */
+const hostsOf = (url: string): string => url.replace(/^[^:]*:\/\/([^@/]*@)?/, '').replace(/[/?].*$/, '');
 
 const migrated = async ({ postgres, postgresAt }: Reach, logger: Logger): Promise<void> => {
   try {
