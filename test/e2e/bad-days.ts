@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { kafkaClient } from '@recourse/infra/kafka/client';
+import { type Admin, Partitioners, type Producer } from 'kafkajs';
 import { freePort } from '../server.ts';
 import { type HttpShop, shopAt, until } from '../shop.ts';
+import { type FreshDatabase, freshDatabase, freshPrefix, silent, stack } from '../stack/kit.ts';
 
 /** How tests of bad days see a process of a distributed installation: by what it says, and by how it ends. */
 
@@ -137,4 +140,52 @@ export const allEnded = async (
     states[body.state] = (states[body.state] ?? 0) + 1;
   }
   return states;
+};
+
+/** A place for an installation of its own on the stack: a database, and topics under a prefix. */
+export type Place = {
+  readonly database: FreshDatabase;
+  readonly prefix: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** A plain client of the stack's Kafka. */
+  readonly admin: Admin;
+  /** Puts a message on a topic (its name without the prefix) as somebody else would. */
+  put(topic: string, message: Parameters<Producer['send']>[0]['messages'][number]): Promise<void>;
+  /** Removes database and topics. */
+  drop(): Promise<void>;
+};
+
+/** Makes a place. The topics are made by the first process that starts there. */
+export const freshPlace = async (partitions = 2): Promise<Place> => {
+  const database = await freshDatabase({ migrated: false });
+  const prefix = freshPrefix();
+  const kafka = kafkaClient({ brokers: stack.kafkaBrokers, clientId: 'test' }, silent);
+  const admin = kafka.admin();
+  await admin.connect();
+  return {
+    database,
+    prefix,
+    environment: {
+      KAFKA_BROKERS: stack.kafkaBrokers.join(','),
+      KAFKA_TOPIC_PREFIX: prefix,
+      KAFKA_PARTITIONS: String(partitions),
+      KAFKA_REPLICATION_FACTOR: '1',
+      DEVELOPMENT: 'true',
+      POSTGRES_URL: database.settings.url,
+      LOG_LEVEL: 'warn',
+    },
+    admin,
+    put: async (topic, message) => {
+      const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
+      await producer.connect();
+      await producer.send({ topic: prefix + topic, messages: [message] });
+      await producer.disconnect();
+    },
+    drop: async () => {
+      const names = (await admin.listTopics()).filter((name) => name.startsWith(prefix));
+      if (names.length > 0) await admin.deleteTopics({ topics: names });
+      await admin.disconnect();
+      await database.drop();
+    },
+  };
 };
