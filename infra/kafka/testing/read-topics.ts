@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { type KafkaSettings, kafkaClient } from '../client.ts';
+import { type KafkaSettings, kafkaClient, retrySettings } from '../client.ts';
 
 /** A message as it lies in a topic. */
 export type Lying = {
@@ -31,12 +31,12 @@ export const readTopics = async (
   const lying: Lying[] = [];
   if (expected > 0) {
     const groupId = `${prefix}reader-${process.hrtime.bigint()}`;
-    const consumer = client.consumer({ groupId, sessionTimeout: 6_000, maxWaitTimeInMs: 50 });
+    const consumer = client.consumer({ groupId, maxWaitTimeInMs: 50, retry: retrySettings });
     await consumer.connect();
     await consumer.subscribe({ topics: topics.map((topic) => prefix + topic), fromBeginning: true });
     await new Promise<void>((resolve, reject) => {
       consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-      void consumer.run({
+      const running = consumer.run({
         eachMessage: async ({ topic, partition, message }) => {
           const header = (name: string) => message.headers?.[name]?.toString() ?? '';
           lying.push({
@@ -50,6 +50,7 @@ export const readTopics = async (
           if (lying.length === expected) resolve();
         },
       });
+      running.catch(reject);
     });
     await consumer.disconnect();
     await admin.deleteGroups([groupId]);
