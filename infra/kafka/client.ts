@@ -48,7 +48,7 @@ export const kafkaClient = (
     enforceRequestTimeout: true,
     retry,
     logLevel: logLevel.INFO,
-    logCreator: () => (entry) => tell(logger, entry),
+    logCreator: () => telling(logger),
   });
 };
 
@@ -69,12 +69,31 @@ const alarming = /^Offset out of range, resetting/;
 /** The fields of an entry that are told; others could hold what was sent, or who we say we are. */
 const told = ['broker', 'groupId', 'memberId', 'topic', 'partition', 'error', 'retryCount', 'retryTime'];
 
-const tell = (logger: Logger, { level, log }: LogEntry): void => {
+/** What is said again and again while a broker is away is told at its level so often at the most. */
+const againMs = 10_000;
+const rememberedMax = 100;
+
+const telling = (logger: Logger) => {
+  const toldAt = new Map<string, number>();
+  return (entry: LogEntry): void => {
+    const { message, timestamp } = entry.log;
+    const at = Date.parse(timestamp);
+    const isAgain = at - (toldAt.get(message) ?? 0) < againMs;
+    if (!isAgain) {
+      if (toldAt.size >= rememberedMax) toldAt.clear();
+      toldAt.set(message, at);
+    }
+    tell(logger, entry, isAgain);
+  };
+};
+
+const tell = (logger: Logger, { level, log }: LogEntry, isAgain: boolean): void => {
   const { message, ...fields } = log;
   const kept = Object.fromEntries(
     Object.entries(fields).filter(([name, value]) => told.includes(name) && typeof value !== 'object'),
   );
-  logger[alarming.test(message) ? 'error' : (levels[level] ?? 'debug')](kept, `kafka: ${message}`);
+  const usual = isAgain ? 'debug' : (levels[level] ?? 'debug');
+  logger[alarming.test(message) ? 'error' : usual](kept, `kafka: ${message}`);
 };
 
 let silenced = false;

@@ -44,8 +44,9 @@ export class GroupStoppedError extends Error {
 const renewMs = 1_000;
 const crashesMax = 3;
 const steadyMs = 60_000;
-/** A group that is shared out anew for longer than that is not ready. */
+/** A group that is shared out anew, or has heard nothing from Kafka, for longer than that is not ready. */
 const joiningMsMax = 15_000;
+const silentMsMax = 10_000;
 /** What of the time for closing is kept for the checkpoint and for leaving. */
 const leaveMsMax = 3_000;
 
@@ -61,6 +62,7 @@ export const joinGroup = (options: GroupOptions) => {
   let failure: Error | undefined;
   let movedAt = clock.monotonic();
   let joiningSince: number | undefined = movedAt;
+  let heardAt = movedAt;
   let everReady = false;
 
   const fatal = (error: Error): void => {
@@ -73,7 +75,7 @@ export const joinGroup = (options: GroupOptions) => {
   const onJoined = (memberId: string, partitions: Partitions): void => {
     current?.end();
     const from = member!;
-    movedAt = clock.monotonic();
+    movedAt = heardAt = clock.monotonic();
     const assignment = openAssignment({
       ...options,
       partitions,
@@ -126,6 +128,9 @@ export const joinGroup = (options: GroupOptions) => {
         topics,
         onJoined,
         onRebalancing,
+        onHeard: () => {
+          heardAt = clock.monotonic();
+        },
         onCrashed: crashed.resolve,
         onEmpty: (topic, partition, lastOffset) => {
           const track = current?.worker.tracks.of({ topic, partition });
@@ -189,7 +194,9 @@ export const joinGroup = (options: GroupOptions) => {
       if (failure !== undefined) return `${group}: ${failure.message}`;
       if (leaving !== undefined) return `${group}: it is being left`;
       if (!everReady) return `${group}: it has not joined its group yet`;
-      const joining = joiningSince !== undefined && clock.monotonic() - joiningSince > joiningMsMax;
+      const now = clock.monotonic();
+      if (now - heardAt > silentMsMax) return `${group}: Kafka does not answer`;
+      const joining = joiningSince !== undefined && now - joiningSince > joiningMsMax;
       return joining ? `${group}: it has been without partitions for too long` : undefined;
     },
   };

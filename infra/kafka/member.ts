@@ -21,6 +21,8 @@ export type MemberOptions = {
   /** It has joined: these partitions are its own, until `onRebalancing` or the next `onJoined`. */
   readonly onJoined: (memberId: string, partitions: Partitions) => void;
   readonly onRebalancing: () => void;
+  /** The group's coordinator has answered. */
+  readonly onHeard: () => void;
   /** It is dead: another has to be made. */
   readonly onCrashed: (error: Error) => void;
   /** A batch without messages for us, up to this offset. */
@@ -57,7 +59,7 @@ export const openMember = (options: MemberOptions) => {
     allowAutoTopicCreation: false,
     retry: { ...retrySettings, restartOnFailure: async () => false },
   });
-  const { GROUP_JOIN, REBALANCING, CRASH, END_BATCH_PROCESS } = consumer.events;
+  const { GROUP_JOIN, REBALANCING, HEARTBEAT, CRASH, END_BATCH_PROCESS } = consumer.events;
   consumer.on(GROUP_JOIN, ({ payload }) => {
     memberId = payload.memberId;
     partitions = new Map(
@@ -66,6 +68,7 @@ export const openMember = (options: MemberOptions) => {
     options.onJoined(memberId, partitions);
   });
   consumer.on(REBALANCING, () => options.onRebalancing());
+  consumer.on(HEARTBEAT, () => options.onHeard());
   consumer.on(CRASH, ({ payload }) => options.onCrashed(payload.error));
   consumer.on(END_BATCH_PROCESS, ({ payload }) => {
     // What holds nothing but markers of transactions never reaches a handler.

@@ -1,7 +1,7 @@
 import type { Topic } from '@recourse/contracts/registry';
 import { type Entry, inHandList } from '../broker/in-hand.ts';
 import type { Message } from '../ports/broker.ts';
-import type { Spot } from '../postgres/deliveries.ts';
+import type { Spot } from '../postgres/delivery-changes.ts';
 
 /** A message in hand, and where it stands. */
 export type InHand = Entry<Spot>;

@@ -9,7 +9,8 @@ import { type ParkedRow, parkedKeys } from '../broker/parked-keys.ts';
 import { UnavailableError, type UnknownVersionError } from '../errors.ts';
 import type { Message } from '../ports/broker.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { Decision, Spot } from '../postgres/deliveries.ts';
+import type { Decision } from '../postgres/deliveries.ts';
+import type { Spot } from '../postgres/delivery-changes.ts';
 import { type InHand, nameOf, type Track, trackTable } from './tracks.ts';
 import { within } from './within.ts';
 

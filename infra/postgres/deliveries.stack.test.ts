@@ -3,8 +3,8 @@ import { newKey } from '../../test/contract/broker-fixture.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../test/stack/kit.ts';
 import type { Change, Standing } from '../broker/changes.ts';
 import type { Message } from '../ports/broker.ts';
-import { ClaimLostError, groupDeliveries, type Spot } from './deliveries.ts';
-import { writtenOf } from './delivery-changes.ts';
+import { ClaimLostError, groupDeliveries } from './deliveries.ts';
+import { type Spot, writtenOf } from './delivery-changes.ts';
 import { parkedJournal } from './parked-journal.ts';
 
 const topic = 'payment.events';

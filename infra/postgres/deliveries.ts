@@ -4,15 +4,9 @@ import type { Standing } from '../broker/changes.ts';
 import type { ParkedRow } from '../broker/parked-keys.ts';
 import type { Message } from '../ports/broker.ts';
 import type { Postgres, Sql } from './connect.ts';
-import type { Written } from './delivery-changes.ts';
+import type { Spot, Written } from './delivery-changes.ts';
 
-/** Where a message stands on Kafka; `stamp` is the broker's time, which tells a topic that was made anew apart. */
-export type Spot = {
-  readonly topic: Topic;
-  readonly partition: number;
-  readonly offset: number;
-  readonly stamp: number;
-};
+export type { Spot } from './delivery-changes.ts';
 
 /** A partition of a topic that is a group's member's, and since which claim. */
 export type Claim = { readonly topic: Topic; readonly partition: number; readonly epoch: number };

@@ -1,5 +1,13 @@
+import type { Topic } from '@recourse/contracts/registry';
 import type { Change, Standing } from '../broker/changes.ts';
-import type { Spot } from './deliveries.ts';
+
+/** Where a message stands on Kafka; `stamp` is the broker's time, which tells a topic that was made anew apart. */
+export type Spot = {
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly offset: number;
+  readonly stamp: number;
+};
 
 /** A change of the waiting table as its statements take it: columns by name. */
 type Place = {

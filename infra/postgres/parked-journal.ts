@@ -1,6 +1,5 @@
 import type { Change } from '../broker/changes.ts';
-import type { Spot } from './deliveries.ts';
-import { type Written, writtenOf } from './delivery-changes.ts';
+import { type Spot, type Written, writtenOf } from './delivery-changes.ts';
 
 /** How many changes go in one transaction. */
 const writeMax = 200;
