@@ -108,28 +108,6 @@ describeOnStack('the publisher on Kafka', () => {
     expect(publisher.problems()).toEqual([]);
   });
 
-  it('goes on where a topic was deleted and made anew', async () => {
-    const publisher = openOn(prefix);
-    const topic = `${prefix}shipping.events`;
-    await publisher.send(keys.map((key) => message(key, { topic: 'shipping.events' })));
-    await publisher.send(keys.map((key) => message(key, { topic: 'shipping.events' })));
-    await admin.deleteTopics({ topics: [topic] });
-    let made = false;
-    while (!made) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      made = await admin
-        .createTopics({ topics: [{ topic, numPartitions: 2, replicationFactor: 1 }] })
-        .catch(() => false);
-    }
-    const batches = [1, 2, 3].map(() => keys.map((key) => message(key, { topic: 'shipping.events' })));
-    await Promise.all(batches.map((batch) => publisher.send(batch)));
-    const firsts = firstsByKey(await lie(prefix, ['shipping.events']));
-    for (const key of keys) {
-      const mine = batches.flat().filter((it) => it.key === key);
-      expect(idsOf(firsts.get(`shipping.events ${key}`)!)).toEqual(idsOf(mine));
-    }
-  });
-
   it('cuts what is too large in one piece, and names a message that is too large by itself', async () => {
     const publisher = openOn(prefix);
     const topic = `${prefix}payment.events`;
