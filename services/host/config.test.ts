@@ -105,7 +105,7 @@ describe('settings', () => {
     postgresUrl: ['localhost:5432', 'http://localhost/db'],
     postgresSchema: ['Shop', '1st', 'a-b', 'x'.repeat(41)],
     postgresConnectionsMax: ['1', '201'],
-    eventstoreUrl: ['localhost:2113', 'http://localhost:2113', 'esdb://', 'esdb://a b:2113'],
+    eventstoreUrl: ['localhost:2113', 'http://localhost:2113', 'esdb://?tls=true', 'esdb://a b:2113'],
     relayShards: ['0', '257'],
   };
 
