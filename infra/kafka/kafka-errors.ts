@@ -20,12 +20,24 @@ const advice: Readonly<Record<string, string>> = {
   SASL_AUTHENTICATION_FAILED: 'check KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD',
 };
 
+/** What is to be done where the connection itself does not come about, by the words of its error. */
+const connectionAdvice: readonly (readonly [RegExp, string])[] = [
+  [/certificate/i, 'check KAFKA_TLS_CA_FILE, and the names in the certificate of the brokers'],
+  [/secure TLS|SSL routines|wrong version number/i, 'check KAFKA_TLS: it seems that no TLS is spoken there'],
+  [/Closed connection/i, 'it listens there and hangs up: check KAFKA_TLS and KAFKA_SASL_MECHANISM'],
+];
+
+/** Whether the brokers show a certificate that is not trusted, or is not theirs. */
+export const isOfCertificate = (error: unknown): boolean =>
+  error instanceof Error && /certificate/i.test(error.message);
+
 /** What the client library rejected with, in a line for people: what happened and, where it does not heal, what to do. */
 export const describeKafkaError = (error: unknown): string => {
   const code = kafkaCode(error);
   const message = error instanceof Error ? error.message : String(error);
   const words = code === undefined ? message : `${message} (${code})`;
-  const what = code === undefined ? undefined : advice[code];
+  const what =
+    code === undefined ? connectionAdvice.find(([words]) => words.test(message))?.[1] : advice[code];
   return what === undefined ? words : `${words}: ${what}`;
 };
 

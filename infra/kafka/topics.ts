@@ -5,7 +5,7 @@ import { StartError, UnavailableError } from '../errors.ts';
 import { sleep } from '../ports/clock.ts';
 import { systemClock } from '../system.ts';
 import { type KafkaSettings, kafkaClient } from './client.ts';
-import { describeKafkaError, kafkaCode } from './kafka-errors.ts';
+import { describeKafkaError, isOfCertificate, kafkaCode } from './kafka-errors.ts';
 import {
   findingsOf,
   missingTopic,
@@ -214,6 +214,8 @@ const asOurs = (error: unknown, replicationFactor: number): Error => {
       `KAFKA_REPLICATION_FACTOR is ${replicationFactor}, and Kafka has fewer brokers. Start more, or, for development, ` +
         'set KAFKA_REPLICATION_FACTOR=1 and DEVELOPMENT=true.',
     );
+  if (isOfCertificate(first))
+    return new StartError('kafka-refused', `Kafka does not prove who it is: ${words}.`);
   if (/AUTH/.test(code)) return new StartError('kafka-refused', `Kafka refuses us: ${words}.`);
   if (/^(INVALID_|POLICY_|UNSUPPORTED_)/.test(code))
     return new StartError('kafka-settings', `Kafka does not make our topics: ${words}.`);

@@ -1,0 +1,273 @@
+import { execFile } from 'node:child_process';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import pg from 'pg';
+import { freePort } from '../server.ts';
+import { classPath, jarsThere, kafkaJars } from '../stack/jars.ts';
+import { describeOnOwnServers } from '../stack/kit.ts';
+import { findPrograms } from '../stack/programs.ts';
+import { type Stack, startStack } from '../stack/stack.ts';
+import { badDayMsMax, endRuns, type Run, runRecourse } from './bad-days.ts';
+
+jest.setTimeout(badDayMsMax);
+
+const exec = promisify(execFile);
+const name = 'shop';
+/** Stands in every password, right or wrong: it must never be read anywhere. */
+const canary = 'canaryhG7q2';
+const right = `${canary}-right`;
+const wrong = `${canary}-wrong`;
+
+describeOnOwnServers('credentials', () => {
+  let stack: Stack;
+  let plainPort: number;
+  let tlsPort: number;
+  let caFile: string;
+
+  beforeAll(async () => {
+    stack = await startStack({ stopped: ['kafka'] });
+    [plainPort, tlsPort] = [await freePort(), await freePort()];
+    caFile = await certificates(stack.folder);
+    await listenWithSasl(stack, plainPort, tlsPort);
+    await stack.kafka.start();
+    await addScramUser(stack);
+  });
+  afterAll(async () => {
+    await endRuns();
+    await stack?.stop();
+  });
+
+  const start = (settings: Record<string, string>, args: readonly string[] = []) =>
+    runRecourse(
+      {
+        ...stack.environment,
+        KAFKA_PARTITIONS: '2',
+        LOG_LEVEL: 'trace',
+        START_WAIT_MS_MAX: '20000',
+        ...settings,
+      },
+      args,
+    );
+  const withSasl = (mechanism: string, password: string, tls = false) => ({
+    KAFKA_BROKERS: `127.0.0.1:${tls ? tlsPort : plainPort}`,
+    KAFKA_SASL_MECHANISM: mechanism,
+    KAFKA_SASL_USERNAME: name,
+    KAFKA_SASL_PASSWORD: password,
+    ...(tls && { KAFKA_TLS: 'true', KAFKA_TLS_CA_FILE: caFile }),
+  });
+  /** Neither as it is nor as the protocols write it. */
+  const tellsNoSecret = (run: Run) => {
+    const [passwordOfStack] = [new URL(stack.environment.POSTGRES_URL).password];
+    for (const secret of [canary, passwordOfStack, Buffer.from(canary).toString('base64').slice(0, 12)])
+      expect(run.said()).not.toContain(secret);
+  };
+  const refused = async (run: Run, why: RegExp) => {
+    const begin = performance.now();
+    expect(await run.ended).toBe(1);
+    // It is said at once: nobody waits for what no waiting heals.
+    expect(performance.now() - begin).toBeLessThan(15_000);
+    expect(run.said()).toMatch(why);
+    expect(run.said()).not.toMatch(/was not reached/);
+    tellsNoSecret(run);
+  };
+  const postgresUrl = (change: (url: URL) => void) => {
+    const url = new URL(stack.environment.POSTGRES_URL);
+    change(url);
+    return { POSTGRES_URL: url.href };
+  };
+
+  it('PostgreSQL: a wrong password, name or database is refused at once, and no secret is told', async () => {
+    await refused(
+      await start(
+        postgresUrl((url) => {
+          url.password = wrong;
+        }),
+      ),
+      /PostgreSQL at .* refuses us: password authentication failed .* Check the name, the password and the database in POSTGRES_URL\./,
+    );
+    await refused(
+      await start(
+        postgresUrl((url) => {
+          url.pathname = '/nowhere';
+        }),
+      ),
+      /refuses us: database "nowhere" does not exist.* POSTGRES_URL/,
+    );
+  });
+
+  it.each(['plain', 'scram-sha-256', 'scram-sha-512'])(
+    'Kafka, %s: a wrong password is refused at once, and no secret is told',
+    async (mechanism) => {
+      await refused(
+        await start(withSasl(mechanism, wrong)),
+        /Kafka refuses us: .*KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD/,
+      );
+    },
+  );
+
+  it('Kafka: no mechanism where one is asked for, and no TLS where it is spoken, are not waited for in silence', async () => {
+    const run = await start({ KAFKA_BROKERS: `127.0.0.1:${plainPort}`, START_WAIT_MS_MAX: '1000' });
+    expect(await run.ended).toBe(1);
+    expect(run.said()).toMatch(/Kafka at .* was not reached within 1000 ms .*KAFKA_SASL_MECHANISM/);
+    const noTls = await start({
+      ...withSasl('plain', right),
+      KAFKA_BROKERS: `127.0.0.1:${tlsPort}`,
+      START_WAIT_MS_MAX: '1000',
+    });
+    expect(await noTls.ended).toBe(1);
+    expect(noTls.said()).toMatch(/Kafka at .* was not reached within 1000 ms .*KAFKA_TLS/);
+    tellsNoSecret(noTls);
+  });
+
+  it('Kafka: TLS where none is spoken is not waited for in silence', async () => {
+    const run = await start({
+      KAFKA_BROKERS: stack.environment.KAFKA_BROKERS,
+      KAFKA_TLS: 'true',
+      START_WAIT_MS_MAX: '1000',
+    });
+    expect(await run.ended).toBe(1);
+    expect(run.said()).toMatch(/Kafka at .* was not reached within 1000 ms .*KAFKA_TLS/);
+  });
+
+  it('Kafka, TLS: a certificate of nobody we trust is refused at once', async () => {
+    const { KAFKA_TLS_CA_FILE: _, ...settings } = withSasl('plain', right, true) as Record<string, string>;
+    await refused(
+      await start(settings),
+      /Kafka does not prove who it is: .*(self.signed|unable to verify).*KAFKA_TLS_CA_FILE/,
+    );
+  });
+
+  it.each([
+    ['plain', false],
+    ['scram-sha-512', true],
+  ] as const)(
+    'Kafka, %s, TLS %s: an order ends, and at the level trace nothing secret is told',
+    async (mechanism, tls) => {
+      const run = await start({
+        ...withSasl(mechanism, right, tls),
+        KAFKA_TOPIC_PREFIX: `${mechanism}.`,
+        POSTGRES_SCHEMA: mechanism.replaceAll('-', '_'),
+      });
+      await run.ready();
+      await run.stockUp({ 'SKU-A': 10 });
+      expect(await run.placeAndWait()).toMatchObject({ state: 'completed' });
+      run.signal('SIGTERM');
+      expect(await run.ended).toBe(0);
+      expect(run.said().length).toBeGreaterThan(1_000);
+      tellsNoSecret(run);
+    },
+  );
+
+  it('PostgreSQL: a password that is changed while it runs is waited for, and is no message’s fault', async () => {
+    const run = await start({ LOG_LEVEL: 'warn' });
+    await run.ready();
+    await run.stockUp({ 'SKU-A': 10 });
+    const { password } = new URL(stack.environment.POSTGRES_URL);
+    const admin = new pg.Client({ connectionString: stack.environment.POSTGRES_URL });
+    await admin.connect();
+    const orders = await Promise.all([1, 2, 3].map(() => run.place()));
+    await admin.query(`alter role recourse password '${wrong}'`);
+    await admin.query(
+      'select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename is not null',
+    );
+    await run.says(/refuses us: password authentication failed/);
+    expect((await run.get('/orders')).status).toBe(503);
+    expect((await run.post('/orders', {}, {})).status).not.toBe(500);
+    await admin.query(`alter role recourse password '${password}'`);
+    await admin.end();
+    await run.ready();
+    for (const orderId of orders) await run.saga(orderId);
+    expect((await run.get('/dead-letters')).body.items).toEqual([]);
+    expect(await run.placeAndWait()).toMatchObject({ state: 'completed' });
+    tellsNoSecret(run);
+  });
+});
+
+/** Makes a certificate authority and what the broker shows; resolves with the authority's file. */
+const certificates = async (folder: string): Promise<string> => {
+  const [caKey, ca, key, request, certificate, extensions] = [
+    'ca.key',
+    'ca.pem',
+    'kafka.key',
+    'kafka.csr',
+    'kafka.crt',
+    'san.ext',
+  ].map((file) => join(folder, file)) as [string, string, string, string, string, string];
+  const openssl = (...args: string[]) => exec('openssl', args);
+  const newKey = ['-newkey', 'rsa:2048', '-nodes'];
+  await openssl(
+    'req',
+    '-x509',
+    ...newKey,
+    '-days',
+    '2',
+    '-subj',
+    '/CN=A test of Recourse',
+    '-keyout',
+    caKey,
+    '-out',
+    ca,
+  );
+  await openssl('req', ...newKey, '-subj', '/CN=127.0.0.1', '-keyout', key, '-out', request);
+  await writeFile(extensions, 'subjectAltName=IP:127.0.0.1\n');
+  await openssl(
+    'x509',
+    '-req',
+    '-days',
+    '2',
+    '-in',
+    request,
+    '-CA',
+    ca,
+    '-CAkey',
+    caKey,
+    '-CAcreateserial',
+    '-extfile',
+    extensions,
+    '-out',
+    certificate,
+  );
+  const both = await Promise.all([key, certificate].map((file) => readFile(file, 'utf8')));
+  await writeFile(join(folder, 'kafka.pem'), both.join(''));
+  return ca;
+};
+
+const protocols = ['PLAINTEXT', 'SASL_PLAINTEXT', 'SASL_SSL'];
+
+/** Two listeners more, over SASL, one of them over TLS. What stands later in the file counts. */
+const listenWithSasl = async ({ folder, kafka }: Stack, plainPort: number, tlsPort: number) => {
+  const file = join(folder, 'kafka', 'server.properties');
+  const [, controller] = /(CONTROLLER:\/\/\S+)/.exec(await readFile(file, 'utf8'))!;
+  const ours = `PLAINTEXT://127.0.0.1:${kafka.port},SASL_PLAINTEXT://127.0.0.1:${plainPort},SASL_SSL://127.0.0.1:${tlsPort}`;
+  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
+  const jaas = ['sasl_plaintext', 'sasl_ssl'].flatMap((listener) => [
+    `listener.name.${listener}.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_${name}="${right}";`,
+    `listener.name.${listener}.scram-sha-256.sasl.jaas.config=${scram}`,
+    `listener.name.${listener}.scram-sha-512.sasl.jaas.config=${scram}`,
+  ]);
+  const lines = [
+    `listeners=${ours},${controller}`,
+    `advertised.listeners=${ours}`,
+    `listener.security.protocol.map=CONTROLLER:PLAINTEXT,${protocols.map((it) => `${it}:${it}`).join(',')}`,
+    'sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512',
+    'ssl.keystore.type=PEM',
+    `ssl.keystore.location=${join(folder, 'kafka.pem')}`,
+    ...jaas,
+  ];
+  await appendFile(file, `${lines.join('\n')}\n`);
+};
+
+const addScramUser = async ({ environment }: Stack) => {
+  const { java, mvn } = await findPrograms(jarsThere());
+  const jars = await kafkaJars(mvn, () => {});
+  // A request may alter a user once.
+  for (const mechanism of ['SCRAM-SHA-256', 'SCRAM-SHA-512'])
+    await exec(java, [
+      ...['-XX:TieredStopAtLevel=1', '-cp', classPath(jars), 'kafka.admin.ConfigCommand'],
+      ...['--bootstrap-server', environment.KAFKA_BROKERS, '--alter'],
+      ...['--add-config', `${mechanism}=[password=${right}]`],
+      ...['--entity-type', 'users', '--entity-name', name],
+    ]);
+};
