@@ -68,7 +68,7 @@ export const startFleet = async (options: FleetOptions): Promise<Fleet> => {
   }
   return {
     members,
-    apis: () => members.filter(({ roles }) => roles.split(',').includes('api')),
+    apis: () => members.filter(({ roles }) => roles === 'all' || roles.split(',').includes('api')),
     stop: async () => {
       stopping = true;
       const codes = await Promise.all(
