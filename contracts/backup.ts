@@ -18,8 +18,8 @@ export const backupDatabases = [
   'log.db',
 ] as const;
 
-/** What else is: whether the folder was imported, and the charts of the machines that it was last started with. */
-export const backupNote = /^(?:imported\.json|machines\/[a-z0-9-]{1,64}\.json)$/;
+/** What else is: whether the folder was imported or moved, and the charts of the machines that it was last started with. */
+export const backupNote = /^(?:(?:imported|moved)\.json|machines\/[a-z0-9-]{1,64}\.json)$/;
 
 /** The name of a file in a backup. */
 const BackupFile = z.union([z.enum(backupDatabases), z.string().regex(backupNote)]);

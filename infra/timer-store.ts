@@ -80,6 +80,19 @@ export const latestTimer = (path: string): number => {
   }
 };
 
+/** What `timers.db` holds, and whether it was ever written (see `TimerStore`). Nothing is changed. Throws `StartError`. */
+export const storedTimers = (
+  path: string,
+): { readonly isNew: boolean; readonly timers: readonly PendingTimer[] } => {
+  const db = openFile(path, true);
+  try {
+    const isNew = Number(db.prepare('pragma user_version').get()?.user_version) === 0;
+    return { isNew, timers: db.prepare('select * from pending order by timer_id').all().map(timerOf) };
+  } finally {
+    db.close();
+  }
+};
+
 const timerOf = (row: Record<string, unknown>): PendingTimer => ({
   timerId: row.timer_id as TimerId,
   orderId: row.order_id as OrderId,

@@ -12,6 +12,14 @@ export type Place = { readonly group: string; readonly position: number; readonl
 export type ParkedHeader = Place &
   Standing & { readonly key: OrderId; readonly messageId: string; readonly parkedAt: number };
 
+/** A message that a person has discarded: as it was parked, and what was said about it. */
+export type DiscardedMessage = Omit<ParkedMessage, 'state' | 'retryAt'> & {
+  readonly note: string;
+  readonly discardedBy: string;
+  /** Milliseconds since 1970. */
+  readonly discardedAt: number;
+};
+
 /** The id of a parked message, for people. */
 export const parkedId = ({ group, position, index }: Place): string => `${position}-${index}-${group}`;
 
@@ -130,6 +138,11 @@ export const openDeliveryStore = (path: string, { readOnly = false } = {}) => {
         .prepare('select position, idx from discarded where grp = ? and position > ?')
         .all(group, position)
         .map((row) => ({ group, position: Number(row.position), index: Number(row.idx) })),
+    /** Everything that is parked, and everything that was discarded, in the order of groups and places: to be moved elsewhere. */
+    allParked: (): ParkedMessage[] =>
+      db.prepare('select * from parked order by grp, position, idx').all().map(parkedOf),
+    allDiscarded: (): DiscardedMessage[] =>
+      db.prepare('select * from discarded order by grp, position, idx').all().map(discardedOf),
     find: ({ group, position, index }: Place): ParkedMessage | undefined => {
       const row = find.get(group, position, index);
       return row === undefined ? undefined : parkedOf(row);
@@ -198,4 +211,10 @@ const parkedOf = (row: Row): ParkedMessage => {
     type: String(row.type),
     message: JSON.parse(String(row.message)) as Message,
   };
+};
+
+const discardedOf = (row: Row): DiscardedMessage => {
+  const { state: _, retryAt: __, ...parked } = parkedOf({ ...row, retry_at: null });
+  const { note, discarded_by: by, discarded_at: at } = row;
+  return { ...parked, note: String(note), discardedBy: String(by), discardedAt: Number(at) };
 };

@@ -10,6 +10,7 @@ import { historyCommand } from './commands/history.ts';
 import { importCommand } from './commands/import.ts';
 import { ledgerCommand } from './commands/ledger.ts';
 import { loadCommand } from './commands/load.ts';
+import { moveCommand } from './commands/move.ts';
 import { examples } from './commands/options.ts';
 import { orderCommand } from './commands/order.ts';
 import { projectionsCommand } from './commands/projections.ts';
@@ -64,6 +65,7 @@ const program = (environment: Environment): Command => {
     versionsCommand,
     loadCommand,
     topicsCommand,
+    moveCommand,
     conformCommand,
     configCommand,
   ].map((command) => command(environment));

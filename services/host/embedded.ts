@@ -25,6 +25,7 @@ import { listen, urlOf } from './listen.ts';
 import { checkMachines } from './machines/check.ts';
 import { folderCharts } from './machines/kept-charts.ts';
 import { openAtStart } from './machines/open-at-start.ts';
+import { refuseMoved } from './move/moved.ts';
 import { type Closing, closeAll, newOrdersOf, openApi, openFolderParts, participantsOf } from './parts.ts';
 
 /** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
@@ -88,6 +89,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   };
 
   refuseImported(dataDir);
+  refuseMoved(dataDir);
   const held = holdFolder(dataDir, { host: config.host, port: config.port }, clock);
   closing.push(() => held.release());
   const http = await listen(config, clock);
