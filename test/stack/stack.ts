@@ -21,7 +21,16 @@ export type Stack = {
   stop(): Promise<void>;
 };
 
-const variables = ['KAFKA_BROKERS', 'POSTGRES_URL', 'KAFKA_REPLICATION_FACTOR', 'DEVELOPMENT'] as const;
+const variables = [
+  'KAFKA_BROKERS',
+  'POSTGRES_URL',
+  'KAFKA_PARTITIONS',
+  'KAFKA_REPLICATION_FACTOR',
+  'DEVELOPMENT',
+] as const;
+
+/** Each fetch asks for every partition that a member has: on one small machine few of them cost least. */
+const partitions = 4;
 
 /** All may be left out. */
 export type StackOptions = {
@@ -99,6 +108,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
       environment: {
         KAFKA_BROKERS: `127.0.0.1:${kafka.port}`,
         POSTGRES_URL: postgres.url,
+        KAFKA_PARTITIONS: String(partitions),
         KAFKA_REPLICATION_FACTOR: '1',
         DEVELOPMENT: 'true',
       },
