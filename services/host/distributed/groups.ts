@@ -63,7 +63,8 @@ export const openGroups = (
     groups.push(timers.group);
   }
   if (roles.has('order')) groups.push(participants.orders.group);
-  for (const name of ['payment', 'inventory', 'shipping'] as const)
+  if (roles.has('inventory')) groups.push(participants.inventory.group);
+  for (const name of ['payment', 'shipping'] as const)
     if (roles.has(name) && !foreign.has(name)) groups.push(participants[name].group);
   if (roles.has('ingest')) groups.push(...ingestService({ log, foreign, logger }).groups);
   return groups;
