@@ -33,8 +33,11 @@ export const answered: ReadonlyMap<string, CommandName> = new Map(
   ),
 );
 
-/** Participants that may be somebody else's program. Orders are taken and ended by Recourse itself. */
-export const Foreign = z.enum(['payment', 'inventory', 'shipping']);
+/**
+ * Participants that may be somebody else's program. Orders are taken and ended by Recourse itself, and stock is kept in
+ * its log: who orders is told from there what is on hand, and the ledger counts every piece.
+ */
+export const Foreign = z.enum(['payment', 'shipping']);
 export type Foreign = z.infer<typeof Foreign>;
 
 /** The commands that a participant obeys, and the events with which it answers them. */

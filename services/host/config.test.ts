@@ -90,7 +90,7 @@ describe('settings', () => {
     retryDelaysMs: ['soon'],
     waitSecondsMax: ['0', '601'],
     role: ['everything', 'api,,relay', 'api relay'],
-    foreign: ['order', 'shipping;payment'],
+    foreign: ['order', 'inventory', 'shipping;payment'],
     development: ['yes'],
     startWaitMsMax: ['-1', 'soon'],
     kafkaBrokers: ['localhost', 'kafka://localhost:9092', 'a:1,,b:2'],

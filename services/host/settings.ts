@@ -249,8 +249,8 @@ export const settings = {
     default: '',
     unit: 'names',
     sentence:
-      'Participants that are somebody else’s program, which answers on their replies topic: no process of Recourse obeys their commands.',
-    allowed: 'some of payment, inventory, shipping, separated by commas',
+      'Participants that are somebody else’s program, which answers on their replies topic: no process of Recourse obeys their commands. Orders and stock are always Recourse’s own.',
+    allowed: 'some of payment, shipping, separated by commas',
     schema: z
       .string()
       .transform((text) => (text === '' ? [] : text.split(',').map((name) => name.trim())))

@@ -47,12 +47,7 @@ export const answers: Decider<Answers, Taken, AnswerEvent> = {
 };
 
 /** The outcomes of steps that an undo takes back. */
-const happened: ReadonlySet<string> = new Set([
-  'PaymentProcessed',
-  'PaymentAuthorized',
-  'InventoryReserved',
-  'OrderShipped',
-]);
+const happened: ReadonlySet<string> = new Set(['PaymentProcessed', 'PaymentAuthorized', 'OrderShipped']);
 
 type Said = { readonly commandId: CommandId; readonly by?: 'person'; readonly late?: true };
 
@@ -66,14 +61,8 @@ const undone = (heard: Answers, { type }: Issued): boolean =>
     return undoesOf[type]?.includes(answered.get(it.type)!) === true;
   });
 
-const late = (event: AnswerEvent): AnswerEvent => {
-  // Stock has no late answer: what was given back is not ours any more, whoever says so.
-  if (event.type === 'InventoryReserved')
-    throw new PermanentError(
-      `ReserveInventory ${event.data.commandId} is answered by InventoryReserved after its release: who gave back reserves no more`,
-    );
-  return { ...event, data: { ...event.data, late: true } } as AnswerEvent;
-};
+const late = (event: AnswerEvent): AnswerEvent =>
+  ({ ...event, data: { ...event.data, late: true } }) as AnswerEvent;
 
 /** An answer as the participant gave it. */
 const bare = ({ type, data }: AnswerEvent) => {

@@ -25,11 +25,6 @@ export const misfit = (
       return refundMisfit(event.data, heard);
     case 'PaymentVoided':
       return nothingMisfit(event.data.nothing, has('PaymentAuthorized'), 'PaymentAuthorized');
-    case 'InventoryReleased':
-      // What was reserved and never said may be given back, too: nothing hangs on it.
-      return event.data.nothing && has('InventoryReserved')
-        ? 'says nothing was there, but InventoryReserved was answered'
-        : undefined;
     case 'ShipmentCancelled':
       return has('OrderShipped')
         ? 'comes after OrderShipped, which is the pivot: ShipmentCancellationRefused is owed'

@@ -14,7 +14,7 @@ const idOf = (type: CommandName) => nthCommand(commands.indexOf(type) + 1);
 
 /** Every answer that a program could give, right ones and wrong ones. */
 const anyReply: fc.Arbitrary<ReplyMessage> = fc
-  .constantFrom(...answersOf('payment'), ...answersOf('inventory'), ...answersOf('shipping'))
+  .constantFrom(...answersOf('payment'), ...answersOf('shipping'))
   .chain(([command, type]) =>
     fc
       .record({ amount: fc.constantFrom(500, 0), nothing: fc.boolean(), text: fc.constantFrom('x', 'y') })
@@ -41,7 +41,7 @@ const life = fc.array(
   },
 );
 
-const categories = ['payment', 'inventory', 'shipping'] as const;
+const categories = ['payment', 'shipping'] as const;
 const isLate = ({ data }: AnswerEvent) => (data as { late?: true }).late === true;
 
 describe('answers in any order, repeated and contradicting each other', () => {

@@ -20,8 +20,6 @@ const ship = nthCommand(1);
 const cancel = nthCommand(2);
 const pay = nthCommand(3);
 const refund = nthCommand(4);
-const reserve = nthCommand(5);
-const release = nthCommand(6);
 const authorize = nthCommand(7);
 const voided = nthCommand(8);
 const capture = nthCommand(9);
@@ -30,8 +28,6 @@ const issued: readonly [CommandName, CommandId][] = [
   ['CancelShipment', cancel],
   ['ProcessPayment', pay],
   ['RefundPayment', refund],
-  ['ReserveInventory', reserve],
-  ['ReleaseInventory', release],
   ['AuthorizePayment', authorize],
   ['VoidPayment', voided],
   ['CapturePayment', capture],
@@ -48,7 +44,7 @@ afterEach(() => room.dispose());
 const ingest = (log = room.log) => {
   const kept = keepingLogger();
   lines = kept.lines;
-  const foreign = new Set(['payment', 'inventory', 'shipping'] as const);
+  const foreign = new Set(['payment', 'shipping'] as const);
   const [group] = ingestService({ log, foreign, logger: kept.logger }).groups;
   return group!;
 };
@@ -149,18 +145,6 @@ describe('ingest', () => {
       [],
       refunded({ ...money, nothing: true }),
       'says nothing was there, with an amount',
-    ],
-    [
-      'a release of nothing that was reserved',
-      [reply(orderId, 'InventoryReserved', { commandId: reserve })],
-      reply(orderId, 'InventoryReleased', { commandId: release, nothing: true }),
-      'InventoryReserved was answered',
-    ],
-    [
-      'a reservation after its release',
-      [reply(orderId, 'InventoryReleased', { commandId: release, nothing: true })],
-      reply(orderId, 'InventoryReserved', { commandId: reserve }),
-      'who gave back reserves no more',
     ],
   ])('refuses for good %s', async (_, before, it, why) => {
     await hear(...before);

@@ -45,13 +45,4 @@ export const ways: Readonly<Record<Foreign, readonly Way[]>> = {
       next: { do: 'CapturePayment', done: 'PaymentCaptured' },
     },
   ],
-  inventory: [
-    {
-      do: 'ReserveInventory',
-      undo: 'ReleaseInventory',
-      done: 'InventoryReserved',
-      refused: 'InventoryFailed',
-      undone: 'InventoryReleased',
-    },
-  ],
 };
