@@ -170,7 +170,8 @@ type Outcome = {
 
 /** Runs jest, set up as for this test, over what is in the folder. */
 const runJest = (...patterns: string[]): Outcome => {
-  const given = JSON.stringify({ ...config, rootDir: folder, roots: ['<rootDir>'] });
+  const [unit] = config.projects;
+  const given = JSON.stringify({ ...unit, rootDir: folder, roots: ['<rootDir>'] });
   const program = join(root, 'node_modules/jest/bin/jest.js');
   const { stdout, stderr } = spawnSync(
     process.execPath,
