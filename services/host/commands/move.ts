@@ -1,5 +1,5 @@
 import { StartError, UnavailableError } from '@recourse/infra/errors';
-import { foregroundClock as clock } from '@recourse/infra/system';
+import { foregroundClock as clock, systemClock } from '@recourse/infra/system';
 import { createLogger } from '@recourse/infra/telemetry/logger';
 import { Command, Option } from 'commander';
 import { type Environment, readConfig } from '../config.ts';
@@ -13,6 +13,9 @@ type Options = Record<string, unknown> & {
   readonly copy?: true;
   readonly json?: true;
 };
+
+/** When all is done and said, what is open still is left so. */
+const leaveMsMax = 1_000;
 
 /** `recourse move`: moves a data folder to a distributed installation. */
 export const moveCommand = (environment: Environment): Command =>
@@ -65,6 +68,8 @@ ${examples(
         if (report.differing > 0) process.exitCode = 1;
       } finally {
         bars.stop();
+        // A connection that the library was asked to close may stay open, and would hold the process.
+        systemClock.after(leaveMsMax, () => process.exit());
       }
     });
 

@@ -28,7 +28,6 @@ describeOnStack('a shop that is moved to Kafka and PostgreSQL', () => {
     deliveries.close();
 
     const report = await target.move(old.dataDir);
-    console.log(report);
     expect(report).toMatchObject({ differing: 0, differences: [], marked: true });
     expect(report.copied).toBe(report.records);
     expect(report.carried).toMatchObject({ dead: 1, charts: 2 });
@@ -62,6 +61,16 @@ describeOnStack('a shop that is moved to Kafka and PostgreSQL', () => {
       20_000,
     );
     expect(ledger.violations).toEqual([]);
-    console.log(ledger, await shop.told(old.waiting));
+    // What waited came in its order: first the authorisation, then what takes it back.
+    const told = await shop.told(old.waiting);
+    expect(told.filter((it) => !it.startsWith('→'))).toEqual([
+      'OrderCreated',
+      'OrderCancellationRequested',
+      'AuthorizationStarted',
+      'PaymentAuthorized',
+      'VoidStarted',
+      'PaymentVoided',
+      'OrderCancelled',
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { StartError } from '@recourse/infra/errors';
-import { checkTopics } from '@recourse/infra/kafka/topics';
+import { lookAtTopics } from '@recourse/infra/kafka/topics';
 import type { Clock } from '@recourse/infra/ports/clock';
 import { createMetrics } from '@recourse/infra/telemetry/metrics';
 import { sagaVersions } from '@recourse/sagas/machines';
@@ -146,7 +146,7 @@ const move = async (options: MoveOptions, closing: Closing): Promise<MoveReport>
   };
 };
 
-/** Reaches everything, makes the topics that are missing, and refuses what is not new. */
+/** Reaches everything, makes the topics that are missing, and refuses what is not new, or would lose data. */
 const openTarget = async (options: MoveOptions, closing: Closing) => {
   const { clock, logger } = options;
   // Whatever this process would do itself: the groups are those of the whole installation.
@@ -156,13 +156,12 @@ const openTarget = async (options: MoveOptions, closing: Closing) => {
   closing.push(metrics.close);
   const { startWaitMsMax: waitMsMax } = config;
   const kafka = { what: `Kafka at ${reach.kafkaAt}`, variable: 'KAFKA_BROKERS', waitMsMax, clock, logger };
-  await reached(kafka, () =>
-    checkTopics({
+  const { topics } = await reached(kafka, () =>
+    lookAtTopics({
       kafka: reach.kafka,
       prefix: config.kafkaTopicPrefix,
       partitions: config.kafkaPartitions,
       replicationFactor: config.kafkaReplicationFactor,
-      development: config.development,
       create: true,
       logger,
     }),
@@ -171,7 +170,8 @@ const openTarget = async (options: MoveOptions, closing: Closing) => {
   const ground = await openGround({ config, clock, logger, metrics, closing, signal, onFatal: () => {} });
   const groups = groupsOf(ground, closing);
   await refuseRunning(ground);
-  await reached(kafka, () => refuseMessages(ground, [...groups.map(({ group }) => group), 'ingest']));
+  const old = new Set(topics.filter(({ created }) => !created).map(({ name }) => name));
+  await reached(kafka, () => refuseMessages(ground, old, [...groups.map(({ group }) => group), 'ingest']));
   const copying: TargetLog = { ...ground.log, importRecords: ground.importRecords };
   return { postgres: ground.postgres, target: options.wrapLog?.(copying) ?? copying, groups };
 };

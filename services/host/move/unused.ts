@@ -21,17 +21,23 @@ export const refuseRunning = async ({ postgres, reach }: Ground): Promise<void> 
 };
 
 /**
- * Refuses topics that have held messages, and groups that have offsets: the `StartError` `move-target-published`. Rejects
- * with `UnavailableError` where Kafka cannot say it now, as it may not of topics that were just made.
+ * Refuses topics that have held messages, and groups that have offsets in them: the `StartError` `move-target-published`.
+ * `old`: the names of the topics that were not just made. Rejects with `UnavailableError` where Kafka cannot say it now.
  */
-export const refuseMessages = async (ground: Ground, groups: readonly string[]): Promise<void> => {
+export const refuseMessages = async (
+  ground: Ground,
+  old: ReadonlySet<string>,
+  groups: readonly string[],
+): Promise<void> => {
   const { reach, config, clock, logger } = ground;
   const { kafkaTopicPrefix: prefix } = config;
+  const asked = topics.filter((topic) => old.has(prefix + topic));
+  if (asked.length === 0) return;
   const offsets = offsetReader(reach.kafka, prefix, clock, logger);
   const used = new Set<string>();
   try {
     for (const group of groups)
-      for (const { topic, high, committed } of await offsets.standing(group, topics)) {
+      for (const { topic, high, committed } of await offsets.standing(group, asked)) {
         if (high > 0) used.add(`${prefix}${topic} has held messages`);
         if (committed !== undefined) used.add(`${prefix}${group} has offsets in ${prefix}${topic}`);
       }

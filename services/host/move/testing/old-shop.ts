@@ -31,7 +31,7 @@ const wrapLog = (log: EventLog): EventLog => ({
 
 /** Its orders began on both versions of the saga. */
 export const oldShop = async (): Promise<OldShop> => {
-  const flags = { askDelaysMs: '40,1500', retryDelaysMs: '20,3600000' };
+  const flags = { askDelaysMs: '40,5000', retryDelaysMs: '20,3600000' };
   const first = await openShop({ flags: { ...flags, sagaVersion: '1' }, overrides: { wrapLog } });
   const ended = new Map<string, string>();
   const place = async (shop: Shop, changes: Record<string, unknown>) => {
@@ -62,7 +62,7 @@ export const oldShop = async (): Promise<OldShop> => {
     () => second.saga(waiting),
     ({ waitsFor }) => waitsFor?.type === 'RefundPayment' || waitsFor?.type === 'VoidPayment',
   );
-  const down = await second.place({ country: 'ZZ-down-8' });
+  const down = await second.place({ country: 'ZZ-down-3' });
   await until(
     () => second.saga(down),
     ({ waitsFor }) => (waitsFor?.asks ?? 0) >= 2,

@@ -16,6 +16,7 @@ export const freshTarget = async (flags: Flags = {}) => {
     KAFKA_PARTITIONS: '2',
     KAFKA_REPLICATION_FACTOR: '1',
     DEVELOPMENT: 'true',
+    LOG_LEVEL: 'silent',
     RELAY_SHARDS: '3',
     POSTGRES_URL: database.settings.url,
   };
