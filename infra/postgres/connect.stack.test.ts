@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { describeOnStack, type FreshDatabase, freshDatabase } from '../../test/stack/kit.ts';
+import { describeOnStack, type FreshDatabase, freshDatabase, silent } from '../../test/stack/kit.ts';
 import { UnavailableError } from '../errors.ts';
+import { systemClock } from '../system.ts';
+import { openPostgres } from './connect.ts';
 
 describeOnStack('PostgreSQL, as we are connected to it', () => {
   let database: FreshDatabase;
@@ -55,6 +57,42 @@ describeOnStack('PostgreSQL, as we are connected to it', () => {
     });
     await expect(broken).rejects.toThrow(UnavailableError);
     expect(await postgres.query('select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
+  it('says that the server is away, and not that the statement was wrong, where it has ended a transaction that was paused', async () => {
+    const paused = database.postgres.transaction(async (query) => {
+      await query(`select set_config('idle_in_transaction_session_timeout', '50ms', true)`);
+      // As a process that is stopped: what the server says meanwhile is read after the next statement was sent.
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300);
+      await query('select 1');
+    });
+    await expect(paused).rejects.toThrow(/idle-in-transaction timeout/);
+    await expect(paused).rejects.toThrow(UnavailableError);
+  });
+
+  it('does not take for committed what was rolled back because a failure was passed over', async () => {
+    const { postgres } = database;
+    await postgres.query('create table passed (n int)');
+    const passed = postgres.transaction(async (query) => {
+      await query('insert into passed values (1)');
+      await query('select 1/0').catch(() => {});
+    });
+    await expect(passed).rejects.toThrow('the transaction was rolled back');
+    expect(await postgres.query('select n from passed')).toEqual([]);
+  });
+
+  it('sees our schema and syncs every commit also where the URL has options of its own', async () => {
+    const url = new URL(database.settings.url);
+    url.searchParams.set('options', '-c geqo=off -c synchronous_commit=off');
+    const settings = { ...database.settings, url: url.href };
+    const postgres = openPostgres(settings, { clock: systemClock, logger: silent });
+    const names = ['search_path', 'synchronous_commit', 'statement_timeout', 'geqo'];
+    const rows = await postgres.query(
+      'select current_setting(name) as is from unnest($1::text[]) with ordinality as a (name, nth) order by nth',
+      [names],
+    );
+    await postgres.close();
+    expect(rows.map(({ is }) => is)).toEqual(['recourse', 'on', '15s', 'off']);
   });
 
   it('hears notices, and says when it may have missed some', async () => {

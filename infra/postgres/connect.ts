@@ -8,7 +8,7 @@ import { listening } from './listen.ts';
 
 /** How PostgreSQL is reached. */
 export type PostgresSettings = {
-  /** `postgres://user:password@host:port/database`, with `?sslmode=…` where wanted. Secret. */
+  /** `postgres://user:password@host:port/database`, with `?sslmode=…` where wanted; of its `options` ours hold. Secret. */
   readonly url: string;
   /** Where all our tables are: a name of letters, digits and underscores. */
   readonly schema: string;
@@ -59,16 +59,24 @@ const types = {
   },
 };
 
+/** What the URL asks for in `options` would take the place of ours, which must hold: it goes before them. */
+const withOptions = (url: string, ours: string) => {
+  const asked = URL.parse(url)?.searchParams.getAll('options') ?? [];
+  if (asked.length === 0) return { connectionString: url, options: ours };
+  return { connectionString: `${url}&options=${encodeURIComponent([...asked, ours].join(' '))}` };
+};
+
 /** What a connection is made with. `patient`: its statements may take as long as they like. */
 export const clientConfig = (
   { url, schema, applicationName }: PostgresSettings,
   { patient = false } = {},
 ): pg.ClientConfig => ({
-  connectionString: url,
-  application_name: applicationName,
-  options:
+  ...withOptions(
+    url,
     `-c search_path=${schema} -c synchronous_commit=on -c statement_timeout=${patient ? 0 : statementMsMax} ` +
-    `-c idle_in_transaction_session_timeout=${statementMsMax}`,
+      `-c idle_in_transaction_session_timeout=${statementMsMax}`,
+  ),
+  application_name: applicationName,
   ...(patient ? {} : { query_timeout: answerMsMax }),
   connectionTimeoutMillis: connectMsMax,
   keepAlive: true,
@@ -79,6 +87,17 @@ const begins = {
   'read committed': 'begin isolation level read committed',
   snapshot: 'begin isolation level repeatable read read only',
 } as const;
+
+/** A transaction in which a statement has failed is rolled back by its commit, and PostgreSQL calls that no error. */
+const commit = async (client: pg.PoolClient): Promise<void> => {
+  const { command } = await client.query('commit').catch((error: unknown) => {
+    throw postgresError(error);
+  });
+  if (command !== 'COMMIT')
+    throw new Error(
+      'the transaction was rolled back: a statement of it had failed, and that was passed over',
+    );
+};
 
 /** Opens a pool; nothing is connected before the first statement, so it never fails. */
 export const openPostgres = (
@@ -130,7 +149,7 @@ export const openPostgres = (
       const query = sqlOf(client);
       await query(begins[isolation]);
       const result = await run(query);
-      await query('commit');
+      await commit(client);
       return result;
     } catch (error) {
       broken = await client.query('rollback').then(

@@ -3,9 +3,10 @@ import { UnavailableError } from '../errors.ts';
 
 /**
  * Classes and codes of SQLSTATE that say nothing of the statement: connection lost, resources used up, given up by an
- * operator or a timeout, deadlock, a server that only reads (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+ * operator or a timeout (also of a transaction whose process was paused in its midst), deadlock, a server that only
+ * reads (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  */
-const unavailable = /^(08|53|57|58|40|55P03|25006|XX001|XX002)/;
+const unavailable = /^(08|53|57|58|40|55P03|25006|25P03|25P04|XX001|XX002)/;
 
 /**
  * Codes that say that who we are, or what we may do, is wrong: a start gives up on them. While we run it was right
