@@ -1,10 +1,14 @@
 import { readConfig } from '@recourse/host/config';
 import { startDistributed } from '@recourse/host/distributed/distributed';
+import type { DistributedOverrides } from '@recourse/host/distributed/overrides';
 import { type HttpShop, type ShopOpening, shopAt, shopFlags, until, usualStock } from '../shop.ts';
 import { freshDatabase, freshPrefix, stack } from './kit.ts';
 
+/** How a shop on the stack is opened. */
+export type StackShopOpening = Omit<ShopOpening, 'overrides'> & { readonly overrides?: DistributedOverrides };
+
 /** Opens a shop whose roles all run in this process, on the stack, in a database and with topics of its own. */
-export const openStackShop = async ({ flags, overrides }: ShopOpening = {}): Promise<HttpShop> => {
+export const openStackShop = async ({ flags, overrides }: StackShopOpening = {}): Promise<HttpShop> => {
   const database = await freshDatabase({ migrated: false });
   const config = readConfig(
     {
