@@ -24,7 +24,7 @@ export const measureBurst = async (
   say: (line: string) => void,
 ): Promise<Burst> => {
   const begin = performance.now();
-  await place(fleet, orders);
+  await placeUnwaited(fleet, orders);
   const acceptedMs = performance.now() - begin;
   const accepted = performance.now();
   while ((await lagOf(fleet)) > 0) {
@@ -39,7 +39,7 @@ export const measureBurst = async (
 };
 
 /** Posts so many orders and waits for none; where the valve is shut it asks again. */
-const place = async (fleet: Fleet, orders: number): Promise<void> => {
+export const placeUnwaited = async (fleet: Fleet, orders: number): Promise<void> => {
   let posted = 0;
   const body = (number: number) =>
     JSON.stringify({

@@ -4,9 +4,11 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type Company, type Fleet, startFleet, twoOfEach } from '../../fleet.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
-import { benchSkus, type LoadJob, type LoadReport } from '../generator.ts';
+import type { LoadJob, LoadReport } from '../generator.ts';
 import { measureBurst } from './burst.ts';
 import { type EngineLimits, measureEngines } from './limits.ts';
+import { measureRelays } from './relays.ts';
+import { stockUpAll } from './stock.ts';
 
 /** `npm run bench -- --stack`: a distributed installation, its Kafka, its databases and the load on one machine. */
 
@@ -62,7 +64,8 @@ export const stackBench = async (options: StackBenchOptions) => {
       });
     }
   }
-  return { machine, limits, rows, growth, burst };
+  const relays = options.burst > 0 ? await measureRelays(options.burst, say) : undefined;
+  return { machine, limits, rows, growth, burst, relays };
 };
 
 const defaultEngines = 'PostgreSQL + Kafka';
@@ -87,7 +90,7 @@ const withFleet = async (
   try {
     const fleet = await startFleet({ companies, environment: { ...stack.environment, ...environment } });
     try {
-      for (const sku of benchSkus) await stockUp(fleet, sku);
+      await stockUpAll(fleet);
       await use(fleet, stack);
     } finally {
       await fleet.stop();
@@ -95,15 +98,6 @@ const withFleet = async (
   } finally {
     await stack.stop();
   }
-};
-
-const stockUp = async (fleet: Fleet, sku: string) => {
-  const answer = await fetch(`${fleet.apis()[0]!.url}/inventory/${sku}/receipts`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'idempotency-key': `bench-${sku}` },
-    body: JSON.stringify({ quantity: 100_000_000 }),
-  });
-  if (!answer.ok) throw new Error(`no stock for ${sku}: ${answer.status} ${await answer.text()}`);
 };
 
 const engineLimits = async (stack: Stack, say: (line: string) => void): Promise<EngineLimits> => {
@@ -131,7 +125,9 @@ export const load = async (
   return JSON.parse(stdout) as LoadReport;
 };
 
-const warm = (fleet: Fleet, seconds: number) => load(fleet, { clients: 16, seconds: Math.min(3, seconds) });
+/** Kafka's own code gets faster for some seconds before it stays as it is. */
+const warm = (fleet: Fleet, seconds: number) =>
+  load(fleet, { clients: 64, seconds: Math.min(12, 2 * seconds) });
 
 const cpuOf = async (fleet: Fleet, stack: Stack): Promise<Record<string, number>> => {
   const used: Record<string, number> = {
