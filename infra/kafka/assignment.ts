@@ -2,7 +2,7 @@ import type { Topic } from '@recourse/contracts/registry';
 import { StartError, UnavailableError, type UnknownVersionError } from '../errors.ts';
 import type { ConsumerGroup } from '../ports/broker.ts';
 import { sleep } from '../ports/clock.ts';
-import { type Claim, ClaimLostError, type GroupDeliveries } from '../postgres/deliveries.ts';
+import { type Claim, ClaimLostError, type Decision, type GroupDeliveries } from '../postgres/deliveries.ts';
 import type { Written } from '../postgres/delivery-changes.ts';
 import { parkedJournal } from '../postgres/parked-journal.ts';
 import { checkpointing } from './checkpoints.ts';
@@ -79,12 +79,16 @@ export const openAssignment = (options: AssignmentOptions) => {
     if (!(await options.isOurs())) throw new UnavailableError('the group is being shared out anew');
   };
 
-  const write = async (written: Written): Promise<void> => {
-    const rows = [...written.parks, ...written.stands, ...written.removes];
-    const touched = new Set(rows.map(({ topic, part }) => `${topic}/${part}`));
-    const ours = () => claims.filter(({ topic, partition }) => touched.has(`${topic}/${partition}`));
+  /** Writes under those of our claims that are touched. */
+  const underClaims = async (
+    touched: readonly { readonly topic: string; readonly part: number }[],
+    run: (claims: readonly Claim[]) => Promise<void>,
+  ): Promise<void> => {
+    if (touched.length === 0) return;
+    const names = new Set(touched.map(({ topic, part }) => `${topic}/${part}`));
+    const ours = () => claims.filter(({ topic, partition }) => names.has(`${topic}/${partition}`));
     try {
-      if (rows.length > 0) await deliveries.write(ours(), written);
+      await run(ours());
     } catch (error) {
       if (!(error instanceof ClaimLostError)) throw error;
       // One that had them before may have claimed them late: then they are still ours, and we claim them again.
@@ -93,12 +97,34 @@ export const openAssignment = (options: AssignmentOptions) => {
         throw error;
       }
       await claim();
-      await deliveries.write(ours(), written);
+      await run(ours());
     }
+  };
+
+  const write = (written: Written): Promise<void> =>
+    underClaims([...written.parks, ...written.stands, ...written.removes], (ours) =>
+      deliveries.write(ours, written),
+    );
+
+  /** What people have decided: taken in first and forgotten afterwards, so that none is lost where an answer is. */
+  const hear = async (takeIn: (decision: Decision) => void): Promise<void> => {
+    const decisions = await deliveries.decisions(places);
+    if (over.signal.aborted) return;
+    for (const decision of decisions) takeIn(decision);
+    await underClaims(
+      decisions.map(({ topic, partition }) => ({ topic, part: partition })),
+      (ours) => deliveries.heard(ours, decisions),
+    );
+  };
+
+  /** Others may have been given what was ours while we waited: then nobody is told that it is, and nothing claimed. */
+  const stopIfOver = (): void => {
+    if (over.signal.aborted) throw new UnavailableError('the group is being shared out anew');
   };
 
   const takeUp = async (): Promise<void> => {
     await refuseOtherPartitions({ group, topics: consumer.topics, offsets, deliveries });
+    stopIfOver();
     await claim();
     const topics = [...partitions.keys()];
     const standings = topics.length === 0 ? [] : await offsets.standing(group, topics);
@@ -106,10 +132,11 @@ export const openAssignment = (options: AssignmentOptions) => {
     const starts = mine.map((it) => startOf(group, it, logger));
     const discarded = await deliveries.discardedSince(starts);
     // What was decided before the rows are read stands in them; what is decided afterwards is heard.
-    await deliveries.decisions(claims);
+    await hear(() => {});
     const rows = places.length === 0 ? [] : await deliveries.parked(places);
     if (consumer.onAssigned !== undefined) {
       await turns.olderEnded();
+      stopIfOver();
       const numbers = new Set([...partitions.values()].flat());
       await consumer.onAssigned([...numbers].toSorted((one, other) => one - other));
     }
@@ -167,7 +194,7 @@ export const openAssignment = (options: AssignmentOptions) => {
     /** Hears what people have decided about its dead letters. */
     hearDecisions: async (): Promise<void> => {
       if (!isReady || over.signal.aborted || worker.counts.dead === 0) return;
-      for (const decision of await deliveries.decisions(claims)) worker.decided(decision);
+      await hear(worker.decided);
     },
     end,
   };

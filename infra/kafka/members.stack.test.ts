@@ -4,8 +4,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/gl
 import type { OrderId } from '@recourse/contracts/ids';
 import { newKey, numberOf, publisher, until } from '../../test/contract/broker-fixture.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase, stack } from '../../test/stack/kit.ts';
-import { UnavailableError } from '../errors.ts';
+import { PermanentError, UnavailableError } from '../errors.ts';
 import type { ConsumerGroup, Message } from '../ports/broker.ts';
+import type { Sql } from '../postgres/connect.ts';
 import type { KafkaBroker } from './broker.ts';
 import { type KafkaHarness, type KafkaKit, kafkaHarness, openKafkaKit } from './testing/harness.ts';
 
@@ -38,7 +39,7 @@ describeOnStack('members of one group on Kafka', () => {
   });
 
   /** A member that keeps what it handled, and which partitions it was given. */
-  const join = async (more: Partial<ConsumerGroup> = {}, wanted: Partial<typeof settings> = {}) => {
+  const join = async (more: Partial<ConsumerGroup> = {}, wanted: Partial<typeof settings> | object = {}) => {
     const broker = await harness.open({ ...settings, ...wanted });
     opened.push(broker);
     const handled: Message[] = [];
@@ -134,6 +135,65 @@ describeOnStack('members of one group on Kafka', () => {
       `select distinct owner from partition_claim where topic = 'payment.events'`,
     );
     expect(owners).not.toEqual([{ owner: 'a zombie' }]);
+  });
+
+  const failing = async () => {
+    throw new PermanentError('cannot make sense of it');
+  };
+  /** A member with a dead letter, and a handler that takes it the next time. */
+  const withDeadLetter = async (wanted: object = {}) => {
+    let handle: () => Promise<void> = failing;
+    const only = await join({ handle: () => handle() }, wanted);
+    await publish(newKey(), 'payment.events', 0);
+    await until(async () => (await only.broker.deadLetters.counts()).dead === 1);
+    handle = async () => {};
+    const [{ id } = { id: '' }] = await only.broker.deadLetters.list({ max: 1 });
+    return { ...only, id };
+  };
+
+  it('hear what people decide also after one that had their partitions before claims them late', async () => {
+    const { broker, handled, id } = await withDeadLetter();
+    await database.postgres.query(`update partition_claim set epoch = epoch + 1, owner = 'a zombie'`);
+    expect(await broker.deadLetters.redrive(id)).toBe(true);
+    await until(() => handled.length === 1);
+    await until(async () => (await database.postgres.query('select from decision')).length === 0);
+  });
+
+  it('hear what people decide also where the answer that tells them of it is lost', async () => {
+    let lost = 0;
+    let losing = false;
+    const losingAnswers: Sql = async (text, values) => {
+      const rows = await database.postgres.query(text, values);
+      if (!losing || lost > 0 || !text.includes('from decision')) return rows as never;
+      lost += 1;
+      throw new UnavailableError('the connection broke');
+    };
+    const { broker, handled, id } = await withDeadLetter({
+      postgres: { ...database.postgres, query: losingAnswers },
+    });
+    losing = true;
+    await broker.deadLetters.redrive(id);
+    await until(() => handled.length === 1);
+    expect(lost).toBe(1);
+  });
+
+  it('are told once what is theirs, and never what was before, however late that is found out', async () => {
+    const late = Promise.withResolvers<void>();
+    let asked = 0;
+    const slow: Sql = async (text, values) => {
+      if (text.includes('from parked') && text.includes('order by id')) {
+        asked += 1;
+        if (asked === 1) await late.promise;
+      }
+      return (await database.postgres.query(text, values)) as never;
+    };
+    const one = await join({}, { postgres: { ...database.postgres, query: slow } } as object);
+    await until(() => asked === 1);
+    const other = await join();
+    await shared(one, other);
+    late.resolve();
+    await later(300);
+    expect(one.assigned).toHaveLength(1);
   });
 
   it('take over what another has parked, and what was behind it, in order', async () => {

@@ -17,8 +17,13 @@ export class ClaimLostError extends Error {
   readonly code = 'claim-lost';
 }
 
-/** What a person has decided about a dead letter. */
-export type Decision = Spot & { readonly key: OrderId; readonly decision: 'redrive' | 'discard' };
+/** What a person has decided about a dead letter; `id` and `version` name the decision itself. */
+export type Decision = Spot & {
+  readonly key: OrderId;
+  readonly decision: 'redrive' | 'discard';
+  readonly id: number;
+  readonly version: string;
+};
 
 /** The channel on which decisions are told; the payload is the group. */
 export const decisionChannel = ({ schema }: Postgres): string => `${schema}_deliveries`;
@@ -30,12 +35,16 @@ const placesOf = (places: readonly { readonly topic: Topic; readonly partition: 
 export const groupDeliveries = (postgres: Postgres, group: string) => {
   const { query } = postgres;
 
-  /** Locks our claims for the transaction. Throws `ClaimLostError` unless all still stand. */
+  /**
+   * Locks our claims for the transaction, in the order in which they are claimed; one that stops in its middle must not
+   * keep the next owner waiting for long: the server ends it. Throws `ClaimLostError` unless all still stand.
+   */
   const fence = async (sql: Sql, claims: readonly Claim[]): Promise<void> => {
     const held = await sql(
-      `select 1 from partition_claim c join unnest($2::text[], $3::int[], $4::bigint[]) as mine(topic, part, epoch)
+      `select set_config('idle_in_transaction_session_timeout', '3s', true)
+       from partition_claim c join unnest($2::text[], $3::int[], $4::bigint[]) as mine(topic, part, epoch)
          on c.topic = mine.topic and c.part = mine.part and c.epoch = mine.epoch
-       where c.grp = $1 for share of c`,
+       where c.grp = $1 order by c.topic, c.part for share of c`,
       [group, ...placesOf(claims), claims.map(({ epoch }) => epoch)],
     );
     if (held.length < claims.length)
@@ -128,18 +137,38 @@ export const groupDeliveries = (postgres: Postgres, group: string) => {
         if (removes.length > 0) await sql(deleteParked, [group, JSON.stringify(removes)]);
       }),
 
-    /** Takes the decisions about dead letters of these partitions, each once; none where a claim does not stand. */
-    decisions: async (claims: readonly Claim[]): Promise<readonly Decision[]> => {
-      const rows = await query<SpotRow & { key: OrderId; decision: Decision['decision'] }>(
-        `delete from decision d using partition_claim c,
-           unnest($2::text[], $3::int[], $4::bigint[]) as mine(topic, part, epoch)
-         where c.grp = $1 and c.topic = mine.topic and c.part = mine.part and c.epoch = mine.epoch
-           and d.grp = $1 and d.topic = mine.topic and d.part = mine.part
-         returning d.topic, d.part, d.place, d.stamp, d.key, d.decision`,
-        [group, ...placesOf(claims), claims.map(({ epoch }) => epoch)],
+    /** What was decided about dead letters of these partitions and is not forgotten yet. */
+    decisions: async (
+      places: readonly { readonly topic: Topic; readonly partition: number }[],
+    ): Promise<readonly Decision[]> => {
+      const rows = await query<SpotRow & Omit<Decision, keyof Spot>>(
+        `select d.id, d.xmin::text as version, d.topic, d.part, d.place, d.stamp, d.key, d.decision from decision d
+           join unnest($2::text[], $3::int[]) as mine(topic, part) on d.topic = mine.topic and d.part = mine.part
+         where d.grp = $1 order by d.id`,
+        [group, ...placesOf(places)],
       );
-      return rows.map(({ key, decision, ...row }) => ({ ...spotOf(row), key, decision }));
+      return rows.map(({ id, version, key, decision, ...row }) => ({
+        ...spotOf(row),
+        id,
+        version,
+        key,
+        decision,
+      }));
     },
+
+    /**
+     * Forgets decisions that were heard; one that was overtaken since is another. Rejects with `ClaimLostError` where a
+     * claim does not stand: then they are for somebody else to hear.
+     */
+    heard: (claims: readonly Claim[], decisions: readonly Decision[]): Promise<void> =>
+      postgres.transaction(async (sql) => {
+        await fence(sql, claims);
+        await sql(
+          `delete from decision d using unnest($1::bigint[], $2::text[]) as heard(id, version)
+           where d.id = heard.id and d.xmin::text = heard.version`,
+          [decisions.map(({ id }) => id), decisions.map(({ version }) => version)],
+        );
+      }),
   };
 };
 
