@@ -22,6 +22,8 @@ export type Standing = {
 export const offsetReader = (settings: KafkaSettings, prefix: string, clock: Clock, logger: Logger) => {
   const kafka = kafkaClient(settings, logger);
   let connecting: Promise<ReturnType<typeof kafka.admin>> | undefined;
+  /** Asked for several things at once, the library makes connections that nobody closes: one after the other. */
+  let asking: Promise<unknown> = Promise.resolve();
 
   const connect = async () => {
     const admin = kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 } });
@@ -32,11 +34,14 @@ export const offsetReader = (settings: KafkaSettings, prefix: string, clock: Clo
     let answer: { readonly is: T } | undefined;
     try {
       connecting ??= connect();
-      const asking = connecting.then(ask).then((is) => ({ is }));
-      answer = await within(clock, answerMsMax, asking);
+      const [admin, before] = [connecting, asking];
+      const mine = before.then(async () => ({ is: await ask(await admin) }));
+      asking = mine.catch(() => {});
+      answer = await within(clock, answerMsMax, mine);
     } catch (error) {
       const broken = connecting;
       connecting = undefined;
+      asking = Promise.resolve();
       void broken?.then((admin) => admin.disconnect()).catch(() => {});
       throw new UnavailableError(`Kafka: ${(error as Error).message}`, { cause: error });
     }
@@ -59,10 +64,9 @@ export const offsetReader = (settings: KafkaSettings, prefix: string, clock: Clo
     standing: (group: string, topics: readonly Topic[]): Promise<readonly Standing[]> =>
       asked(async (admin) => {
         const names = topics.map((topic) => prefix + topic);
-        const [committed, ...ends] = await Promise.all([
-          admin.fetchOffsets({ groupId: prefix + group, topics: names }),
-          ...names.map((name) => admin.fetchTopicOffsets(name)),
-        ]);
+        const committed = await admin.fetchOffsets({ groupId: prefix + group, topics: names });
+        const ends: Awaited<ReturnType<typeof admin.fetchTopicOffsets>>[] = [];
+        for (const name of names) ends.push(await admin.fetchTopicOffsets(name));
         const committedOf = new Map(
           committed.flatMap(({ topic, partitions }) =>
             partitions.map(({ partition, offset }) => [`${topic}/${partition}`, Number(offset)] as const),
