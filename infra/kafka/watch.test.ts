@@ -71,6 +71,38 @@ describe('a group that takes nothing', () => {
     expect(group.stuck).toEqual([]);
   });
 
+  it('is not stuck when the first message after a long silence has just come', async () => {
+    const group = watched();
+    group.standings = [at('payment.events', 9, 9)];
+    await group.clock.advance(200_000);
+    group.standings = [at('payment.events', 9, 10)];
+    await group.clock.advance(16_000);
+    expect(group.stuck).toEqual([]);
+    group.movedAt = group.clock.monotonic();
+    group.standings = [at('payment.events', 10, 10)];
+    await group.clock.advance(100_000);
+    expect(group.stuck).toEqual([]);
+  });
+
+  it('is given its time after Kafka, or what it waited for, is there again', async () => {
+    const [cut, held] = [watched(), watched()];
+    let away = true;
+    Object.defineProperty(cut, 'standings', {
+      get: () => {
+        if (away) throw new UnavailableError('away');
+        return [at('payment.events', 5, 9)];
+      },
+    });
+    held.current = assignment('the log is away');
+    for (const group of [cut, held]) await group.clock.advance(100_000);
+    away = false;
+    held.current = assignment();
+    for (const group of [cut, held]) await group.clock.advance(30_000);
+    expect([cut.stuck, held.stuck]).toEqual([[], []]);
+    for (const group of [cut, held]) await group.clock.advance(30_000);
+    expect([cut.stuck[0], held.stuck[0]]).toEqual(['payment.events', 'payment.events']);
+  });
+
   it('is not stuck while Kafka cannot be asked, nor once it is left', async () => {
     const group = watched();
     Object.defineProperty(group, 'standings', {

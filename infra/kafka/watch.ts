@@ -20,32 +20,47 @@ type Watching = {
 const stuckMs = 45_000;
 const watchEveryMs = 15_000;
 
-/** Finds a group that takes nothing although there is something to take. The function that is returned ends it. */
+/**
+ * Finds a group that takes nothing although, at each look for so long, there was something to take. The function that
+ * is returned ends it.
+ */
 export const watchGroup = (options: Watching): (() => void) => {
   const { group, topics, offsets, clock, logger, current } = options;
-  const isStill = () => clock.monotonic() - options.movedAt() >= stuckMs;
   let ended = false;
+  /** When it was last seen to have nothing to take, or to wait for a reason; or when Kafka could not be asked. */
+  let wellAt = clock.monotonic();
 
   const check = async (): Promise<void> => {
     const assignment = current();
     const worker = assignment?.worker;
     const waits = assignment?.isReady() === false || worker?.holdsBecause() !== undefined;
-    if (!isStill() || waits || (worker !== undefined && worker.tracks.size() > 0)) return;
+    const topic = waits || (worker !== undefined && worker.tracks.size() > 0) ? undefined : await behindIn();
+    if (topic === undefined) wellAt = clock.monotonic();
+    const still = clock.monotonic() - Math.max(wellAt, options.movedAt());
+    if (topic !== undefined && still >= stuckMs && !ended) options.onStuck(topic);
+  };
+
+  /** A topic with messages to take, if any. */
+  const behindIn = async (): Promise<Topic | undefined> => {
     const standings = await offsets.standing(group, topics);
+    const worker = current()?.worker;
     const behind = standings.find(({ topic, partition, high, low, committed }) => {
       const track = worker?.tracks.of({ topic, partition });
       if (worker !== undefined && track === undefined) return false;
       // Others may publish there in transactions, whose markers are never taken.
       return !topic.endsWith('.replies') && high > (track?.next ?? committed ?? low);
     });
-    if (behind !== undefined && isStill() && !ended) options.onStuck(behind.topic);
+    return behind?.topic;
   };
 
   let cancel = () => {};
   const again = () => {
     cancel = clock.after(watchEveryMs, () => {
       check()
-        .catch((error: unknown) => logger.debug({ group, err: error }, 'the watch cannot ask Kafka'))
+        .catch((error: unknown) => {
+          wellAt = clock.monotonic();
+          logger.debug({ group, err: error }, 'the watch cannot ask Kafka');
+        })
         .finally(() => {
           if (!ended) again();
         });
