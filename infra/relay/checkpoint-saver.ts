@@ -24,7 +24,10 @@ export const checkpointSaver = ({ checkpoints, held, clock, logger, onLost }: Sa
 
   const save = async () => {
     const moved = [...held.values()].filter((it) => !it.isLost() && it.ackedTo > it.savedTo);
-    if (moved.length === 0) return;
+    if (moved.length === 0) {
+      problem = undefined;
+      return;
+    }
     const rows = moved.map(({ index, lease, ackedTo }) => ({ shard: index, lease, position: ackedTo }));
     try {
       await checkpoints.save(rows);
