@@ -85,6 +85,23 @@ describe('an EventStoreDB that is away', () => {
     await server.comeBack();
     await log.append(freshStream(), noStream, someEvents(1));
   });
+
+  it('to appends only, while it answers reads, costs a new client, too: all appends go through one call', async () => {
+    const server = await stores.start();
+    const lines: string[] = [];
+    const logger = pino({ level: 'info' }, { write: (line) => void lines.push(line) });
+    const log = await stores.open(server.url, { logger, limits: hasty });
+    const replaced = () => lines.some((line) => line.includes('a new client'));
+    const stream = freshStream();
+    server.faults.append = () => (replaced() ? undefined : 'lose');
+    for (const _ of [1, 2, 3]) {
+      expect(replaced()).toBe(false);
+      await unavailableAfterMs(log.append(stream, noStream, someEvents(1)));
+      expect(await log.readStream(stream)).toEqual([]);
+    }
+    expect(await log.append(stream, noStream, someEvents(1))).toMatchObject({ revision: 0 });
+    expect(replaced()).toBe(true);
+  });
 });
 
 describe('an EventStoreDB that refuses us', () => {

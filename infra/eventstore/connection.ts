@@ -20,7 +20,7 @@ export class RefusedError extends UnavailableError {}
 export type ConnectionLimits = {
   /** How long one append or one read may take. */
   readonly callMsMax: number;
-  /** How many errors in a row, none of them an answer, make it build a new client. */
+  /** How many errors in a row, of appends or of reads, make it build a new client. */
   readonly errorsInRowMax: number;
   /** How often it asks, while it has no answer, whether there is one again. */
   readonly probeEveryMs: number;
@@ -39,6 +39,12 @@ export type ConnectionOptions = {
   readonly logger: Logger;
   readonly limits?: Partial<ConnectionLimits> | undefined;
 };
+
+/**
+ * Appends all go through one call, which can be dead while reads, each a call of its own, are answered: so what is
+ * counted of one says nothing of the other.
+ */
+type Way = 'append' | 'read';
 
 type Generation = { readonly client: Client; readonly over: AbortController };
 
@@ -59,9 +65,9 @@ export const connect = ({ url, clock, logger, limits }: ConnectionOptions) => {
   let current = generation();
   let replacing: Promise<void> | undefined;
   let closed = false;
-  let errorsInRow = 0;
+  const errorsInRow = { append: 0, read: 0 };
   /** When the last error was met: a call that was under way by then tells nothing new. */
-  let lastErrorAt = Number.NEGATIVE_INFINITY;
+  const lastErrorAt = { append: Number.NEGATIVE_INFINITY, read: Number.NEGATIVE_INFINITY };
   let problem: string | undefined;
   let cancelProbe = () => {};
 
@@ -81,29 +87,32 @@ export const connect = ({ url, clock, logger, limits }: ConnectionOptions) => {
       replacing = undefined;
     })();
   };
-  const answered = () => {
-    errorsInRow = 0;
+  const answered = (way: Way) => {
+    errorsInRow[way] = 0;
     if (problem !== undefined && !closed) logger.info('EventStoreDB answers again');
     problem = undefined;
     cancelProbe();
   };
-  const failed = (reason: string, startedAt: number) => {
+  const failed = (way: Way, reason: string, startedAt: number) => {
     if (closed) return;
     if (problem === undefined) logger.warn({ reason }, 'EventStoreDB does not answer');
     problem = `EventStoreDB does not answer: ${reason}`;
     cancelProbe();
     cancelProbe = clock.after(probeEveryMs, () => {
-      ask('probe', (client, signal) => client.readAll({ backwards: true, max: 1 }, signal)).catch(() => {});
+      ask('read', 'probe', (client, signal) => client.readAll({ backwards: true, max: 1 }, signal)).catch(
+        () => {},
+      );
     });
-    if (startedAt < lastErrorAt) return;
-    lastErrorAt = clock.monotonic();
-    errorsInRow += 1;
-    if (errorsInRow < errorsInRowMax) return;
-    errorsInRow = 0;
+    if (startedAt < lastErrorAt[way]) return;
+    lastErrorAt[way] = clock.monotonic();
+    errorsInRow[way] += 1;
+    if (errorsInRow[way] < errorsInRowMax) return;
+    Object.assign(errorsInRow, { append: 0, read: 0 });
     replace();
   };
 
   const ask = async <T>(
+    way: Way,
     what: string,
     call: (client: Client, signal: AbortSignal) => Promise<T>,
   ): Promise<T> => {
@@ -125,18 +134,18 @@ export const connect = ({ url, clock, logger, limits }: ConnectionOptions) => {
     over.signal.addEventListener('abort', end);
     try {
       const answer = await Promise.race([call(client, giveUp.signal), gaveUp.promise]);
-      answered();
+      answered(way);
       return answer;
     } catch (error) {
-      throw asOurs(what, error, startedAt);
+      throw asOurs(way, what, error, startedAt);
     } finally {
       cancel();
       over.signal.removeEventListener('abort', end);
     }
   };
-  const asOurs = (what: string, error: unknown, startedAt: number): Error => {
+  const asOurs = (way: Way, what: string, error: unknown, startedAt: number): Error => {
     const reason = reasonOf(error);
-    failed(reason, startedAt);
+    failed(way, reason, startedAt);
     if (isDenied(error)) return new RefusedError(`EventStoreDB: ${what}: access denied`);
     return error instanceof UnavailableError
       ? error
@@ -146,11 +155,11 @@ export const connect = ({ url, clock, logger, limits }: ConnectionOptions) => {
   return {
     /** One append. An append that was given up may still be stored. */
     append: (stream: string, expected: number, events: readonly EventData[]): Promise<AppendOutcome> =>
-      ask(`append to ${stream}`, (client) => client.append(stream, expected, events, callMsMax)),
+      ask('append', `append to ${stream}`, (client) => client.append(stream, expected, events, callMsMax)),
     readStream: (stream: string, reading: Reading) =>
-      ask(`read ${stream}`, (client, signal) => client.readStream(stream, reading, signal)),
+      ask('read', `read ${stream}`, (client, signal) => client.readStream(stream, reading, signal)),
     readAll: (reading: LogReading) =>
-      ask('read the log', (client, signal) => client.readAll(reading, signal)),
+      ask('read', 'read the log', (client, signal) => client.readAll(reading, signal)),
 
     /** Hears what comes after a position, until it breaks; it must begin in `callMsMax`. Returns how to end it. */
     subscribe: (after: number, hearing: Hearing): (() => void) => {
@@ -163,13 +172,13 @@ export const connect = ({ url, clock, logger, limits }: ConnectionOptions) => {
       };
       const broken = (error: Error) => {
         end();
-        failed(reasonOf(error), startedAt);
+        failed('read', reasonOf(error), startedAt);
         hearing.broken(error);
       };
       const giveUp = () => broken(new Error('the connection was given up'));
       const begun = () => {
         cancel();
-        answered();
+        answered('read');
         hearing.begun();
       };
       const cancel = clock.after(callMsMax, () => broken(new Error(`no subscription in ${callMsMax} ms`)));
