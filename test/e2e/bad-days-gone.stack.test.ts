@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
+import pg from 'pg';
 import { until, usualOrder } from '../shop.ts';
 import { describeOnOwnServers } from '../stack/kit.ts';
 import { type Stack, startStack } from '../stack/stack.ts';
@@ -93,6 +94,29 @@ describeOnOwnServers('while it runs', () => {
     await stack.postgres.start();
     await allIsWellAgain();
     expect(new Set(await order(50, 'during'))).toEqual(new Set([202]));
+    await allIsWellAgain();
+  });
+
+  it('PostgreSQL only reads: 503 for what is new, reads go on, and it goes on by itself', async () => {
+    const readOnly = async (value: 'on' | 'off') => {
+      const client = new pg.Client({ connectionString: stack.environment.POSTGRES_URL });
+      await client.connect();
+      await client.query(`alter system set default_transaction_read_only = ${value}`);
+      await client.query('select pg_reload_conf()');
+      await client.end();
+    };
+    await order(60, 'only-reads-before');
+    await readOnly('on');
+    await notReady(/only reads|read-only/);
+    const [known] = acknowledged;
+    for (let round = 0; round < 20; round += 1) {
+      expect(new Set(await order(20, 'only-reads-during'))).toEqual(new Set([503]));
+      expect((await run.get(`/orders/${known}`)).status).toBe(200);
+      await pause(200);
+    }
+    await readOnly('off');
+    await allIsWellAgain();
+    expect(new Set(await order(20, 'only-reads-during'))).toEqual(new Set([202]));
     await allIsWellAgain();
   });
 
