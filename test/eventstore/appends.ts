@@ -115,6 +115,8 @@ export const appendHandlers = (options: AppendOptions) => {
     const begun = new Map<string, { options: BatchAppendReq.Options; events: ProposedEvent[] }>();
     calls.add(call);
     call.on('cancelled', () => calls.delete(call));
+    // Nothing is written to a call that is broken: its end would never be told.
+    call.on('error', () => calls.delete(call));
     call.on('end', () => call.end());
     call.on('data', async (request: BatchAppendReq) => {
       const id = request.getCorrelationId()!.getString();
@@ -127,8 +129,9 @@ export const appendHandlers = (options: AppendOptions) => {
       const expected = expectedOf(part.options, part.options.getStreamPosition());
       const append = { stream, expected, events: part.events };
       const answer = await faulty(append);
+      if (answer === undefined || !calls.has(call)) return;
       if (answer === 'broken') call.emit('error', callError(status.UNAVAILABLE, 'broken'));
-      else if (answer !== undefined && !call.cancelled) {
+      else {
         const message = answerOf(answer, append);
         message.setCorrelationId(request.getCorrelationId());
         call.write(message);
@@ -189,8 +192,7 @@ export const appendHandlers = (options: AppendOptions) => {
     },
     /** Breaks the calls that carry appends, with whatever is in flight. */
     breakAll: (): void => {
-      for (const call of calls) call.emit('error', callError(status.UNAVAILABLE, 'broken'));
-      calls.clear();
+      for (const call of [...calls]) call.emit('error', callError(status.UNAVAILABLE, 'broken'));
       held = [];
     },
   };
