@@ -92,7 +92,9 @@ export const openAssignment = (options: AssignmentOptions) => {
     } catch (error) {
       if (!(error instanceof ClaimLostError)) throw error;
       // One that had them before may have claimed them late: then they are still ours, and we claim them again.
-      if (!(await options.isOurs())) {
+      const still = !over.signal.aborted && (await options.isOurs());
+      // Where we are over they may be this process's again: what we would write is not true of them any more.
+      if (!still || over.signal.aborted) {
         end();
         throw error;
       }

@@ -6,7 +6,7 @@ import { newKey, numberOf, publisher, until } from '../../test/contract/broker-f
 import { describeOnStack, type FreshDatabase, freshDatabase, stack } from '../../test/stack/kit.ts';
 import { PermanentError, UnavailableError } from '../errors.ts';
 import type { ConsumerGroup, Message } from '../ports/broker.ts';
-import type { Sql } from '../postgres/connect.ts';
+import type { Postgres, Sql } from '../postgres/connect.ts';
 import type { KafkaBroker } from './broker.ts';
 import { type KafkaHarness, type KafkaKit, kafkaHarness, openKafkaKit } from './testing/harness.ts';
 
@@ -194,6 +194,26 @@ describeOnStack('members of one group on Kafka', () => {
     late.resolve();
     await later(300);
     expect(one.assigned).toHaveLength(1);
+  });
+
+  it('write nothing late, and claim nothing for it, of what was shared out anew since', async () => {
+    const late = Promise.withResolvers<void>();
+    let begun = 0;
+    const transaction: Postgres['transaction'] = async (run, isolation) => {
+      begun += 1;
+      if (begun === 1) await late.promise;
+      return database.postgres.transaction(run, isolation);
+    };
+    const slow = { postgres: { ...database.postgres, transaction } };
+    const one = await join({ handle: failing }, slow);
+    await publish(newKey(), 'payment.events', 0);
+    await until(() => begun === 1);
+    await shared(one, await join());
+    const epochs = () => database.postgres.query('select * from partition_claim order by topic, part');
+    const before = await epochs();
+    late.resolve();
+    await later(500);
+    expect(await epochs()).toEqual(before);
   });
 
   it('take over what another has parked, and what was behind it, in order', async () => {
