@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { OrderId } from '@recourse/contracts/ids';
 import { PermanentError } from '../errors.ts';
 import type { Message } from '../ports/broker.ts';
@@ -8,7 +9,8 @@ import type { Change, Standing } from './changes.ts';
 /** One message that is parked; its body is kept only until it is durable. */
 type Parked<P> = {
   readonly place: P;
-  readonly messageId: string;
+  /** What a repeat of it is known by. */
+  readonly sameAs: string;
   standing: Standing;
   message: Message | undefined;
 };
@@ -53,6 +55,10 @@ type Parking<P> = {
 
 const behind: Standing = { state: 'behind', attempts: 0, error: null, retryAt: null };
 
+/** What a repeat of a message is known by: an answer of somebody else's program may bear the id of another answer. */
+const sameAs = ({ kind, id, data }: Message): string =>
+  kind === 'reply' ? `${id} ${hash('sha256', JSON.stringify(data), 'base64')}` : id;
+
 const describe = (error: unknown): string =>
   (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, 2_000);
 
@@ -83,7 +89,7 @@ export const parkedKeys = <P>(parking: Parking<P>) => {
   };
 
   const addRow = (parked: ParkedKey<P>, place: P, message: Message, standing: Standing) => {
-    const row: Parked<P> = { place, messageId: message.id, standing, message };
+    const row: Parked<P> = { place, sameAs: sameAs(message), standing, message };
     parked.rows.push(row);
     counted(standing, 1);
     count.unwritten += 1;
@@ -188,10 +194,12 @@ export const parkedKeys = <P>(parking: Parking<P>) => {
     },
     /**
      * Parks a message behind the first of its key. A repeat of one that waits there already (the same id: a command
-     * that was asked again) says nothing new and is let go, so that a key that waits for days does not pile up.
+     * that was asked again; an answer with the same data) says nothing new and is let go, so that a key that waits for
+     * days does not pile up. An answer that was taken up from the store, without its data, may wait once more.
      */
     follow: (parked: ParkedKey<P>, message: Message, place: P): void => {
-      if (parked.rows.some(({ messageId }) => messageId === message.id)) return;
+      const name = sameAs(message);
+      if (parked.rows.some((row) => row.sameAs === name)) return;
       addRow(parked, place, message, behind);
     },
     /** Takes up what was parked before: to be called before the group's first message. */
@@ -199,7 +207,7 @@ export const parkedKeys = <P>(parking: Parking<P>) => {
       for (const { key, place, messageId, standing } of rows) {
         const parked = keys.get(key) ?? { key, rows: [], cancelRetry: () => {} };
         keys.set(key, parked);
-        parked.rows.push({ place, messageId, standing, message: undefined });
+        parked.rows.push({ place, sameAs: messageId, standing, message: undefined });
         counted(standing, 1);
       }
       for (const parked of keys.values()) wait(parked);
