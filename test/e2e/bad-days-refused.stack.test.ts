@@ -9,7 +9,7 @@ import { classPath, jarsThere, kafkaJars } from '../stack/jars.ts';
 import { describeOnOwnServers } from '../stack/kit.ts';
 import { findPrograms } from '../stack/programs.ts';
 import { type Stack, startStack } from '../stack/stack.ts';
-import { badDayMsMax, endRuns, type Run, runRecourse } from './bad-days.ts';
+import { allEnded, badDayMsMax, endRuns, type Run, runRecourse } from './bad-days.ts';
 
 jest.setTimeout(badDayMsMax);
 
@@ -178,7 +178,7 @@ describeOnOwnServers('credentials', () => {
     await admin.query(`alter role recourse password '${password}'`);
     await admin.end();
     await run.ready();
-    for (const orderId of orders) await run.saga(orderId);
+    expect(await allEnded(run, orders)).toEqual({ completed: 3 });
     expect((await run.get('/dead-letters')).body.items).toEqual([]);
     expect(await run.placeAndWait()).toMatchObject({ state: 'completed' });
     tellsNoSecret(run);
