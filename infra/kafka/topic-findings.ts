@@ -65,7 +65,7 @@ const partitions: Rule = ({ partitions: has }, { partitions: wants }) => {
   const words =
     `It has ${has} partitions, and KAFKA_PARTITIONS is ${wants}. With another number, orders move to other partitions ` +
     'and their messages lose their order, so it is never changed: ' +
-    `set KAFKA_PARTITIONS=${has}, or begin anew under another KAFKA_TOPIC_PREFIX (docs/deploy.md).`;
+    `set KAFKA_PARTITIONS=${has}, or begin anew under another KAFKA_TOPIC_PREFIX and another POSTGRES_SCHEMA (docs/deploy.md).`;
   return [{ about: 'partitions', severity: 'refused', words }];
 };
 
