@@ -135,10 +135,12 @@ export const openBuild = ({ projection, id, lease, postgres, clock, ...options }
     if (state === 'gone' || place.position < after) return;
     const fresh = records.filter(({ position }) => position > place.position);
     const to = placeAfter(fresh);
-    if (to === undefined) return;
-    const failed = await fold(fresh);
-    if (failed !== undefined) return stop(fresh, failed);
-    await commit(to, null);
+    // Nothing is left where what had no answer was written after all.
+    if (to !== undefined) {
+      const failed = await fold(fresh);
+      if (failed !== undefined) return stop(fresh, failed);
+      await commit(to, null);
+    }
     state = 'running';
     error = null;
   };

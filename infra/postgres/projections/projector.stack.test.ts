@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { describeOnStack, type FreshDatabase, freshDatabase, silent } from '../../../test/stack/kit.ts';
+import { UnavailableError } from '../../errors.ts';
 import { type Clock, sleep } from '../../ports/clock.ts';
 import { RebuildingError } from '../../ports/read-models.ts';
 import { type Projection, projection, table } from '../../project/projection.ts';
 import { select } from '../../project/select.ts';
 import { type Count, count, counting, type Fold, orders, record } from '../../project/testing/counting.ts';
 import { systemClock } from '../../system.ts';
-import { openPostgres } from '../connect.ts';
+import { openPostgres, type Sql } from '../connect.ts';
 import { openLeases } from '../leases.ts';
 import { openPostgresProjector } from './projector.ts';
 import { openStoredProjections, type StoredProjections } from './stored.ts';
@@ -131,6 +132,27 @@ describeOnStack('a projector over PostgreSQL', () => {
     log.add(orders(30).slice(30));
     await read.waitFor(90);
     for (const name of ['a', 'b']) expect(await shown(read, name)).toEqual({ events: 60, position: 90 });
+  });
+
+  it('says no more that it cannot write what was written without an answer, also where nothing comes after it', async () => {
+    const [log, projections] = [memoryLog(orders(10)), [counting('a')]];
+    let lost = 0;
+    const query: Sql = async <Row>(text: string, values?: readonly unknown[]) => {
+      const rows = await database.postgres.query<Row>(text, values);
+      if (!text.startsWith('with fence') || lost > 0) return rows;
+      lost += 1;
+      throw new UnavailableError('the answer was lost');
+    };
+    const clock = systemClock;
+    const postgres = { ...database.postgres, query };
+    const leases = openLeases({ postgres, clock, logger: silent });
+    const projector = openPostgresProjector({ postgres, log, projections, leases, clock, logger: silent });
+    closing.push(projector.close);
+    await until(() => lost === 1);
+    await stored(log, projections).waitFor(30);
+    await until(() => projector.status()[0]?.position === 30, projector.status);
+    await until(() => projector.problems().length === 0, projector.problems);
+    expect(projector.status()).toMatchObject([{ state: 'running', error: null }]);
   });
 
   it('shares projections with others, and gives them back when it is closed', async () => {
