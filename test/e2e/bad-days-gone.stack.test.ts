@@ -7,6 +7,8 @@ import { allEnded, badDayMsMax, endRuns, type Run, runRecourse } from './bad-day
 
 /** Longer than a session of a consumer, and than a lease. */
 const awayMs = 9_000;
+/** How long a call may wait for a database that says nothing. */
+const answerMsMax = 45_000;
 /** What it may grow by while it refuses everything. */
 const grownMbMax = 150;
 
@@ -94,6 +96,21 @@ describeOnOwnServers('while it runs', () => {
     await stack.postgres.start();
     await allIsWellAgain();
     expect(new Set(await order(50, 'during'))).toEqual(new Set([202]));
+    await allIsWellAgain();
+  });
+
+  it('PostgreSQL is there and answers nobody: 503 in a bounded time, and it goes on by itself', async () => {
+    await order(30, 'frozen-before');
+    stack.postgres.pause();
+    const begin = performance.now();
+    const statuses = await order(20, 'frozen-during');
+    const waitedMs = performance.now() - begin;
+    await notReady(/PostgreSQL/);
+    stack.postgres.resume();
+    expect(new Set(statuses)).toEqual(new Set([503]));
+    expect(waitedMs).toBeLessThan(answerMsMax);
+    await allIsWellAgain();
+    expect(new Set(await order(20, 'frozen-during'))).toEqual(new Set([202]));
     await allIsWellAgain();
   });
 
