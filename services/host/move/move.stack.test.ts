@@ -17,8 +17,8 @@ describeOnStack('a shop that is moved to Kafka and PostgreSQL', () => {
   });
   afterAll(async () => {
     await running?.close();
-    await target.drop();
-    await old.end();
+    await target?.drop();
+    await old?.end();
   });
 
   it('goes on there: orders end, dead letters are redriven, nothing is done twice', async () => {
@@ -32,17 +32,21 @@ describeOnStack('a shop that is moved to Kafka and PostgreSQL', () => {
     expect(report.copied).toBe(report.records);
     expect(report.carried).toMatchObject({ dead: 1, charts: 2 });
     expect(report.carried.timers).toBeGreaterThanOrEqual(3);
+    expect(report.carried.waiting).toBeGreaterThan(3);
     expect(report.relayFrom).toBeGreaterThan(5);
     expect(report.relayFrom).toBeLessThan(report.records);
 
-    running = await startDistributed(target.config);
+    const fatal = Promise.withResolvers<never>();
+    running = await startDistributed(target.config, { onFatal: fatal.reject });
     const shop = shopAt(running.url);
-    const ended = (id: string) =>
-      until(
+    const ended = (id: string) => {
+      const end = until(
         () => shop.order(id),
         ({ endedAt }) => endedAt !== null,
         30_000,
       );
+      return Promise.race([end, fatal.promise]);
+    };
     expect(await ended(old.down)).toMatchObject({ state: 'completed' });
     expect(await ended(old.waiting)).toMatchObject({ state: 'cancelled' });
     const { body } = await until(
