@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { DeadLetterList } from '@recourse/contracts/http';
 import type { Running } from '../foreign/python.ts';
 import { describeWithPython } from '../foreign/python.ts';
 import { type ForeignShop, openForeignShop } from '../foreign/shop.ts';
@@ -39,7 +40,9 @@ await describeWithPython('a shop whose parcels go with somebody else’s program
     program = await room.start();
   };
   const lettersOf = async (orderId: string) =>
-    (await room.shop.get('/dead-letters')).body.items.filter((it) => it.orderId === orderId);
+    DeadLetterList.parse((await room.shop.get('/dead-letters')).body).items.filter(
+      (it) => it.orderId === orderId,
+    );
   const letterOf = async (orderId: string) => {
     const [letter] = await until(
       () => lettersOf(orderId),
@@ -233,5 +236,31 @@ await describeWithPython('a shop whose parcels go with somebody else’s program
       await noneIsDead();
       await ledgerBalances(room.shop);
     });
+  });
+
+  it('is on record, late, and flags the saga where it has shipped what it was told to take back', async () => {
+    let [orderId, commandId] = ['', ''];
+    await whileAway(async () => {
+      ({ orderId, commandId } = await waiting());
+      await room.clear('shipping.commands');
+      await takenBack(orderId);
+    });
+    expect(await ended(room.shop, orderId)).toMatchObject({ state: 'cancelled', payment: 'refunded' });
+    await room.put('shipping.replies', orderId, {
+      type: 'OrderShipped',
+      data: { commandId, shipmentId: 'gone' },
+    });
+    const { flags } = await until(
+      () => room.shop.saga(orderId),
+      (saga) => saga.flags.length > 0,
+    );
+    expect(flags).toEqual(['late-answer']);
+    expect((await shippedBy(orderId)).data).toEqual({ commandId, shipmentId: 'gone', late: true });
+    expect(await room.shop.order(orderId)).toMatchObject({ state: 'cancelled', payment: 'refunded' });
+    await noneIsDead();
+    // The parcel is gone and the money is back: no answer makes that good, so it stays in sight.
+    expect((await room.shop.ledger()).violations).toMatchObject([
+      { code: 'cancelled-but-shipped', subject: orderId },
+    ]);
   });
 });

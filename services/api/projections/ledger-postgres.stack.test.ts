@@ -199,6 +199,33 @@ describeOnStack('the ledger over PostgreSQL', () => {
     expect((await inPostgres()).violations).toHaveLength(2);
   });
 
+  it('counts the money that another program has moved, whose books are elsewhere', async () => {
+    const { postgres } = database;
+    const foreign = new Set(['payment'] as const);
+    const ledger = postgresLedger({ postgres, log: history.log, clock, foreign });
+    const charged = () => history.order().created().saga('paying', 'ProcessPayment').charged();
+    const kept = charged().saga('reserving', 'ReserveInventory').reservationStarted().taken().reserved();
+    kept.saga('shipping', 'ShipOrder').shipmentStarted().shipmentEntered().shipped();
+    kept.saga('completing', 'CompleteOrder').completed().saga('completed');
+    charged().refunded().cancelled('inventory-failed').saga('cancelled');
+    const declined = history.order().created().saga('paying', 'ProcessPayment').chargeFailed();
+    declined.cancelled('payment-failed').saga('cancelled');
+    await enterAll();
+    await history.settled();
+    expect(await ledger()).toMatchObject({
+      money: [{ captured: 2 * kept.total, refunded: kept.total, completed: kept.total, held: 0 }],
+      books: { charges: 0, refunds: 0, shipments: 1, inFlight: 0 },
+      violations: [],
+    });
+    expect((await inPostgres()).violations).toHaveLength(3);
+
+    const lost = charged();
+    lost.cancelled('inventory-failed').saga('cancelled');
+    await history.settled();
+    const { violations } = await ledger();
+    expect(violations.map(({ subject }) => subject)).toEqual(expect.arrayContaining(['GBP', lost.orderId]));
+  });
+
   it('is computed once for all who ask at the same time, and anew for who asks while it is', async () => {
     let snapshots = 0;
     const counted: Postgres = {
