@@ -11,6 +11,9 @@ import { relayCheckpoints } from './checkpoints.ts';
 import { shardReaders } from './readers.ts';
 import { type Shard, shardAt } from './shard.ts';
 
+/** A shard that nobody can begin with is tried again more often than that. */
+const toldMs = 10_000;
+
 /** What a relay is opened with. */
 export type RelayOptions = {
   readonly log: EventLog;
@@ -49,8 +52,8 @@ export const openRelay = (options: RelayOptions): Relay => {
   const held = new Map<number, Shard>();
   let fatal: UnknownVersionError | undefined;
   let stuck: string | undefined;
-  /** By shard: why it cannot begin. */
-  const ahead = new Map<number, Error>();
+  /** By shard: why it could not begin, and when that was tried; another may have begun with it since. */
+  const ahead = new Map<number, { readonly error: Error; readonly at: number }>();
   const saver = checkpointSaver({
     checkpoints,
     held,
@@ -85,7 +88,7 @@ export const openRelay = (options: RelayOptions): Relay => {
     ahead.delete(index);
     if (checkpoint > head) {
       const error = aheadOfTheLog(index, checkpoint, head);
-      ahead.set(index, error);
+      ahead.set(index, { error, at: clock.monotonic() });
       throw error;
     }
     const shard = shardAt(index, lease, checkpoint);
@@ -111,7 +114,9 @@ export const openRelay = (options: RelayOptions): Relay => {
     problems: () => [
       ...(fatal === undefined ? [] : [fatal.message]),
       ...(stuck === undefined ? [] : [`the relay cannot publish what it has read: ${stuck}`]),
-      ...Array.from(ahead.values(), ({ message }) => message),
+      ...[...ahead.values()]
+        .filter(({ at }) => clock.monotonic() - at < toldMs)
+        .map(({ error }) => error.message),
       ...publisher.problems(),
       ...saver.problems(),
     ],
