@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeOnStack, type FreshDatabase, freshDatabase, silent } from '../../test/stack/kit.ts';
 import { UnavailableError } from '../errors.ts';
@@ -120,5 +122,22 @@ describeOnStack('PostgreSQL, as we are connected to it', () => {
     await waited;
     expect(heard).toEqual([undefined, '7', undefined]);
     await listening.close();
+  });
+
+  it('is not kept from ending by a server that takes a connection and says nothing', async () => {
+    const taken: Socket[] = [];
+    const server = createServer((socket) => taken.push(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `postgres://recourse@127.0.0.1:${(server.address() as AddressInfo).port}/postgres`;
+    const settings = { ...database.settings, url };
+    const postgres = openPostgres(settings, { clock: systemClock, logger: silent });
+    const listening = postgres.listen('news', () => {});
+    while (taken.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    const begun = performance.now();
+    await listening.close();
+    expect(performance.now() - begun).toBeLessThan(1_000);
+    await postgres.close();
+    for (const socket of taken) socket.destroy();
+    server.close();
   });
 });

@@ -19,7 +19,7 @@ export const listening = (
   const closing = new AbortController();
   const { signal } = closing;
 
-  /** Resolves when the connection is no more. */
+  /** Resolves when the connection is no more, or is not wanted any more, be it there already or not. */
   const hear = async (): Promise<void> => {
     const client = connect();
     const broken = Promise.withResolvers<void>();
@@ -27,21 +27,27 @@ export const listening = (
     client.on('end', () => broken.resolve());
     client.on('notification', ({ payload }) => onNotice(payload ?? ''));
     let cancelProbe = () => {};
+    let over = false;
     const probe = () => {
+      if (over) return;
       cancelProbe = clock.after(probeEveryMs, () => {
         client.query('select 1').then(probe, () => broken.resolve());
       });
     };
     const stop = () => broken.resolve();
-    try {
+    const begin = async () => {
       await client.connect();
       await client.query(`listen ${client.escapeIdentifier(channel)}`);
-      if (signal.aborted) return;
-      signal.addEventListener('abort', stop);
+      if (over) return;
       onNotice(undefined);
       probe();
+    };
+    signal.addEventListener('abort', stop);
+    try {
+      await Promise.race([begin(), broken.promise]);
       await broken.promise;
     } finally {
+      over = true;
       cancelProbe();
       signal.removeEventListener('abort', stop);
       void client.end().catch(() => {});
