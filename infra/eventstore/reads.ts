@@ -86,6 +86,7 @@ export const logReads = (connection: Connection, times: RisingTimes, { readEvent
   };
 
   const backwards = async (stream: StreamName, from: number | undefined, max: number) => {
+    if (from !== undefined && from < 0) return [];
     const found = await downFrom(stream, from, max);
     if (from === undefined || (found !== undefined && found.length > 0)) return found ?? [];
     return (await downFrom(stream, undefined, max)) ?? [];

@@ -21,6 +21,7 @@ export const reading = (open: Open, start: Start) => {
     ['so many from a revision on', { from: 2, max: 2 }, [2, 3]],
     ['more than there are', { from: 8, max: 5 }, [8, 9]],
     ['from behind the end', { from: 10 }, []],
+    ['from before the first', { from: -1, max: 2 }, [0, 1]],
     ['none', { max: 0 }, []],
   ])('reads a stream forwards: %s', async (_, options, expected) => {
     const { log, stream } = await filled();
@@ -34,6 +35,7 @@ export const reading = (open: Open, start: Start) => {
     ['so many from a revision on', { from: 5, max: 2 }, [5, 4]],
     ['from behind the end', { from: 20, max: 2 }, [9, 8]],
     ['more than there are', { from: 1, max: 5 }, [1, 0]],
+    ['from before the first', { from: -1, max: 2 }, []],
     ['none', { max: 0 }, []],
   ])('reads a stream backwards: %s', async (_, options, expected) => {
     const { log, stream } = await filled();
