@@ -86,10 +86,11 @@ const enterAll = async (
     return false;
   });
   if (repeated.size === 0) return isNew.map(() => 'entered');
+  const keys = [...repeated.keys()].sort() as string[];
   const again = await query<Row>(
     `update ${simulated(name)} as b set calls = calls + a.n from unnest($1::text[], $2::bigint[]) as a (k, n)
      where b.key = a.k returning b.*`,
-    [[...repeated.keys()], [...repeated.values()]],
+    [keys, keys.map((key) => repeated.get(key))],
   );
   const entries = new Map(again.map((entry) => [entry.key, entry]));
   return asks.map(({ row }, index) => (isNew[index] ? 'entered' : entries.get(row.key)));
