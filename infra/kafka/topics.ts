@@ -39,7 +39,7 @@ export const topicNames = (prefix: string): readonly string[] =>
   topics.flatMap((topic) => [prefix + topic, prefix + deadLetterTopic(topic)]);
 
 const createMsMax = 30_000;
-const looksMax = 50;
+const looksMax = 200;
 const lookAgainMs = 100;
 
 /**
