@@ -1,3 +1,4 @@
+import { topics as allTopics } from '@recourse/contracts/registry';
 import { StartError } from '@recourse/infra/errors';
 import { lookAtTopics } from '@recourse/infra/kafka/topics';
 import type { Clock } from '@recourse/infra/ports/clock';
@@ -62,6 +63,9 @@ export const refuseMovedElsewhere = (
   );
 };
 
+/** Who would read the answers of other people's programs. */
+const ingest = { group: 'ingest', topics: allTopics.filter((topic) => topic.endsWith('.replies')) };
+
 /** Reaches everything, makes the topics that are missing, and refuses what is not new, or would lose data. */
 export const openTarget = async (options: TargetOptions, closing: Closing) => {
   const { clock, logger } = options;
@@ -87,7 +91,7 @@ export const openTarget = async (options: TargetOptions, closing: Closing) => {
   const groups = groupsOf(ground, closing);
   await refuseRunning(ground);
   const old = new Set(topics.filter(({ created }) => !created).map(({ name }) => name));
-  await reached(kafka, () => refuseMessages(ground, old, [...groups.map(({ group }) => group), 'ingest']));
+  await reached(kafka, () => refuseMessages(ground, old, [...groups, ingest]));
   const copying: TargetLog = { ...ground.log, importRecords: ground.importRecords };
   return { postgres: ground.postgres, target: options.wrapLog?.(copying) ?? copying, groups };
 };

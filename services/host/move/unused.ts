@@ -1,6 +1,6 @@
-import { topics } from '@recourse/contracts/registry';
 import { StartError } from '@recourse/infra/errors';
 import { offsetReader } from '@recourse/infra/kafka/offsets';
+import type { ConsumerGroup } from '@recourse/infra/ports/broker';
 import type { Sql } from '@recourse/infra/postgres/connect';
 import type { Ground } from '../distributed/ground.ts';
 import { simulatedTables } from './books.ts';
@@ -21,26 +21,27 @@ export const refuseRunning = async ({ postgres, reach }: Ground): Promise<void> 
 };
 
 /**
- * Refuses topics that have held messages, and groups that have offsets in them: the `StartError` `move-target-published`.
+ * Refuses topics that have held messages, and groups that have offsets in theirs: the `StartError` `move-target-published`.
  * `old`: the names of the topics that were not just made. Rejects with `UnavailableError` where Kafka cannot say it now.
  */
 export const refuseMessages = async (
   ground: Ground,
   old: ReadonlySet<string>,
-  groups: readonly string[],
+  groups: readonly Pick<ConsumerGroup, 'group' | 'topics'>[],
 ): Promise<void> => {
   const { reach, config, clock, logger } = ground;
   const { kafkaTopicPrefix: prefix } = config;
-  const asked = topics.filter((topic) => old.has(prefix + topic));
-  if (asked.length === 0) return;
   const offsets = offsetReader(reach.kafka, prefix, clock, logger);
   const used = new Set<string>();
   try {
-    for (const group of groups)
-      for (const { topic, high, committed } of await offsets.standing(group, asked)) {
+    for (const { group, topics } of groups) {
+      const asked = topics.filter((topic) => old.has(prefix + topic));
+      const standings = asked.length === 0 ? [] : await offsets.standing(group, asked);
+      for (const { topic, high, committed } of standings) {
         if (high > 0) used.add(`${prefix}${topic} has held messages`);
         if (committed !== undefined) used.add(`${prefix}${group} has offsets in ${prefix}${topic}`);
       }
+    }
   } finally {
     await offsets.close();
   }
