@@ -36,7 +36,7 @@ describeOnOwnServers('at its start', () => {
     const begin = performance.now();
     run.signal('SIGTERM');
     expect(await run.ended).toBe(0);
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(performance.now() - begin).toBeLessThan(20_000);
     expect(run.said()).not.toMatch(/was not reached|cannot/);
   });
 

@@ -126,7 +126,7 @@ describeOnStack('one of two processes with all roles, under load,', () => {
     const begin = performance.now();
     one.signal('SIGTERM');
     expect(await one.ended).toBe(143);
-    expect(performance.now() - begin).toBeLessThan(2_000);
+    expect(performance.now() - begin).toBeLessThan(8_000);
     other = await start();
     await nothingLostNorTwice([orderId]);
   });
