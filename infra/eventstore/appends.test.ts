@@ -122,11 +122,14 @@ describe('an append to EventStoreDB', () => {
     );
   });
 
-  it('is refused where too many wait', async () => {
+  it.each([
+    ['too many wait', { appendsQueuedMax: 2 }],
+    ['what waits is too big', { appendBytesQueuedMax: 25_000 }],
+  ])('is refused where %s', async (_, limit) => {
     const server = await stores.start();
-    const log = await stores.open(server.url, { limits: { appendsQueuedMax: 2, appendsInFlightMax: 1 } });
+    const log = await stores.open(server.url, { limits: { ...limit, appendsInFlightMax: 1 } });
     const results = await Promise.allSettled(
-      [1, 2, 3].map(() => log.append(freshStream(), noStream, someEvents(1))),
+      [1, 2, 3].map(() => log.append(freshStream(), noStream, [anEvent('n'.repeat(10_000))])),
     );
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected']);
     expect((results[2] as PromiseRejectedResult).reason).toBeInstanceOf(UnavailableError);

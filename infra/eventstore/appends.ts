@@ -15,8 +15,9 @@ export type AppendLimits = {
   /** Appends that the server has at once, and their bytes. */
   readonly appendsInFlightMax: number;
   readonly appendBytesInFlightMax: number;
-  /** Appends that wait for the others; above it they are refused. */
+  /** Appends that are not answered yet, and their bytes, unless one alone is bigger; above it they are refused. */
   readonly appendsQueuedMax: number;
+  readonly appendBytesQueuedMax: number;
   /** How often an append is made that the server says timed out. */
   readonly asksMax: number;
 };
@@ -48,6 +49,7 @@ export const appendQueue = ({ connection, intake, clock, limits, observeAppendMs
   /** By stream: what ends when the last append to it that was asked for is answered. */
   const lastOf = new Map<string, Promise<void>>();
   let queued = 0;
+  let bytesQueued = 0;
   let closed = false;
 
   /** What stands right behind the place that was expected; waits until it can be read: then it is synced. */
@@ -128,8 +130,10 @@ export const appendQueue = ({ connection, intake, clock, limits, observeAppendMs
       throw new RangeError(
         `${stream}: an append of ${events.length} events has ${bytes} bytes; EventStoreDB takes at most ${limits.appendBytesMax}`,
       );
-    if (queued >= limits.appendsQueuedMax)
-      throw new UnavailableError(`EventStoreDB: ${queued} appends wait already`);
+    const full =
+      queued >= limits.appendsQueuedMax || (queued > 0 && bytesQueued + bytes > limits.appendBytesQueuedMax);
+    if (full)
+      throw new UnavailableError(`EventStoreDB: ${queued} appends of ${bytesQueued} bytes wait already`);
     return { append: { stream, expected, ids: events.map(({ id }) => id), outgoing }, bytes };
   };
 
@@ -137,6 +141,7 @@ export const appendQueue = ({ connection, intake, clock, limits, observeAppendMs
     append: async (stream: StreamName, expected: number, events: readonly NewEvent[]): Promise<Appended> => {
       const { append, bytes } = checked(stream, expected, events);
       queued += 1;
+      bytesQueued += bytes;
       const before = lastOf.get(stream);
       const made = before === undefined ? inRoom(append, bytes) : before.then(() => inRoom(append, bytes));
       const over = made.then(
@@ -148,6 +153,7 @@ export const appendQueue = ({ connection, intake, clock, limits, observeAppendMs
         return await made;
       } finally {
         queued -= 1;
+        bytesQueued -= bytes;
         if (lastOf.get(stream) === over) lastOf.delete(stream);
       }
     },

@@ -50,6 +50,7 @@ const defaults: Omit<EventStoreLimits, keyof ConnectionLimits> = {
   appendsInFlightMax: 256,
   appendBytesInFlightMax: 8 * mebibyte,
   appendsQueuedMax: 20_000,
+  appendBytesQueuedMax: 64 * mebibyte,
   asksMax: 3,
   readEventsMax: 500,
   recentMax: 8_192,
