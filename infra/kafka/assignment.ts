@@ -79,6 +79,15 @@ export const openAssignment = (options: AssignmentOptions) => {
     if (!(await options.isOurs())) throw new UnavailableError('the group is being shared out anew');
   };
 
+  /** Once for all who have found that a claim is lost: each claim ends the one before. */
+  let claiming: Promise<void> | undefined;
+  const claimAgain = (): Promise<void> => {
+    claiming ??= claim().finally(() => {
+      claiming = undefined;
+    });
+    return claiming;
+  };
+
   /** Writes under those of our claims that are touched. */
   const underClaims = async (
     touched: readonly { readonly topic: string; readonly part: number }[],
@@ -87,6 +96,7 @@ export const openAssignment = (options: AssignmentOptions) => {
     if (touched.length === 0) return;
     const names = new Set(touched.map(({ topic, part }) => `${topic}/${part}`));
     const ours = () => claims.filter(({ topic, partition }) => names.has(`${topic}/${partition}`));
+    const used = claims;
     try {
       await run(ours());
     } catch (error) {
@@ -98,7 +108,7 @@ export const openAssignment = (options: AssignmentOptions) => {
         end();
         throw error;
       }
-      await claim();
+      if (claims === used) await claimAgain();
       await run(ours());
     }
   };
