@@ -118,6 +118,8 @@ describeOnStack('a projector over PostgreSQL', () => {
     const stopped = pausable();
     const zombie = start(early, all, stopped.clock);
     await read.waitFor(30);
+    // Where it still lingers for more to join the batch it would be handed nothing before its clock goes on.
+    await new Promise((resolve) => setTimeout(resolve, 500));
     stopped.pause();
     const other = start(log, all);
     const since = systemClock.monotonic();
