@@ -33,8 +33,9 @@ export const newKey = (): OrderId => randomUUID() as OrderId;
 export const until = async (
   condition: () => boolean | Promise<boolean>,
   tell = () => 'it',
+  withinMs = 10_000,
 ): Promise<void> => {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + withinMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`waited in vain for ${tell()}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
