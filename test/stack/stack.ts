@@ -1,6 +1,7 @@
 import { chmod, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { groupsForm } from './groups.ts';
 import { startGuard } from './guarded.ts';
 import { jarsThere, kafkaJars, kafkaVersion } from './jars.ts';
 import { prepareKafka } from './kafka.ts';
@@ -89,9 +90,14 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
         guard,
       ),
     ]);
-    const start = async (name: 'kafka' | 'postgres', server: { start(): Promise<void> }, words: string) => {
+    const start = async (
+      name: 'kafka' | 'postgres',
+      server: Pick<StackServer, 'start' | 'port'>,
+      words: string,
+    ) => {
       if (options.stopped?.includes(name)) return;
       await server.start();
+      if (name === 'kafka') await groupsForm(`127.0.0.1:${server.port}`);
       say(words);
     };
     await settled([
