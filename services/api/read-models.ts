@@ -8,6 +8,7 @@ import { projectionReader } from '@recourse/infra/project/read';
 import { answered } from '@recourse/infra/project/select';
 import { systemClock } from '@recourse/infra/system';
 import type { Logger } from 'pino';
+import { oneAtATime } from './one-at-a-time.ts';
 import { projections } from './projections/all.ts';
 import type { BooksPaths } from './projections/ledger-compare.ts';
 import type { ReadProjection } from './projections/open-sagas.ts';
@@ -100,19 +101,8 @@ export const openReadModels = async (options: ReadModelsOptions): Promise<Embedd
     return reader.read((query) => answered(query, reads()));
   };
   let counted: { readonly changes: number; readonly counts: OrderCounts } | undefined;
-  let nextLedger: Promise<Ledger> | undefined;
-  let lastLedger: Promise<unknown> = Promise.resolve();
 
-  /** One at a time; who asks while one is computed gets the next, and shares it with all others who do. */
-  const ledger = (): Promise<Ledger> => {
-    nextLedger ??= lastLedger.then(() => {
-      nextLedger = undefined;
-      const asked = projector.ask('ledger') as Promise<Ledger>;
-      lastLedger = asked.catch(() => {});
-      return asked;
-    });
-    return nextLedger;
-  };
+  const ledger = oneAtATime(() => projector.ask('ledger') as Promise<Ledger>);
 
   const counts = async () => {
     const changes = projector.changes();

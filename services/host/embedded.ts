@@ -26,7 +26,15 @@ import { checkMachines } from './machines/check.ts';
 import { folderCharts } from './machines/kept-charts.ts';
 import { openAtStart } from './machines/open-at-start.ts';
 import { refuseMoved } from './move/moved.ts';
-import { type Closing, closeAll, newOrdersOf, openApi, openFolderParts, participantsOf } from './parts.ts';
+import {
+  type Closing,
+  closeAll,
+  deadLetterKeysOf,
+  newOrdersOf,
+  openApi,
+  openFolderParts,
+  participantsOf,
+} from './parts.ts';
 
 /** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
 export type EmbeddedOverrides = {
@@ -55,9 +63,6 @@ export type Recourse = {
   /** Takes no new orders, ends what is in hand, closes everything. */
   close(): Promise<void>;
 };
-
-/** Dead letters that the list of stuck sagas takes into account. */
-const deadLettersMax = 1_000;
 
 /**
  * The embedded composition: the services wired to the log, the broker, the read models and the simulated provider
@@ -170,8 +175,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     clock,
     logger,
     deadlineMs: config.orderDeadlineMs,
-    deadLetterKeys: async () =>
-      (await broker.deadLetters.list({ max: deadLettersMax })).map(({ key }) => key),
+    deadLetterKeys: () => deadLetterKeysOf(broker.deadLetters),
   });
   closing.push(() => readModels.close());
   const folderParts = openFolderParts({ dataDir, clock, logger }, closing);

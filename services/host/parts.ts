@@ -5,8 +5,10 @@ import { type Live, startLive } from '@recourse/api/live';
 import { openQueries } from '@recourse/api/query/queries';
 import type { ReadModels } from '@recourse/api/read-models';
 import { openVerifications } from '@recourse/api/verify/verifications';
+import type { OrderId } from '@recourse/contracts/ids';
 import { recourseVersion } from '@recourse/contracts/version';
 import { openBackups } from '@recourse/infra/backup/backups';
+import type { DeadLetters } from '@recourse/infra/ports/broker';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import { systemIds } from '@recourse/infra/system';
@@ -36,6 +38,13 @@ export const newOrdersOf = ({ sagaVersion, sagaRampPercent }: Config): NewOrders
   version: sagaVersion,
   percent: sagaRampPercent,
 });
+
+/** Dead letters that the list of stuck sagas takes into account. */
+const deadLettersMax = 1_000;
+
+/** The orders that have dead letters now. */
+export const deadLetterKeysOf = async (deadLetters: DeadLetters): Promise<readonly OrderId[]> =>
+  (await deadLetters.list({ max: deadLettersMax })).map(({ key }) => key);
 
 /** What every participant works with. */
 export type ParticipantParts = {

@@ -6,6 +6,7 @@ import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Postgres } from '@recourse/infra/postgres/connect';
 import { openStoredProjections, type StoredProjections } from '@recourse/infra/postgres/projections/stored';
 import type { Reads } from '@recourse/infra/project/select';
+import { oneAtATime } from '../one-at-a-time.ts';
 import { ledgerProjection } from './ledger.ts';
 import { compareMoney, compareOrders, compareStock } from './ledger-accounts.ts';
 import { type Books, countBooks, findSettled, simulatedBooks } from './ledger-books.ts';
@@ -29,21 +30,6 @@ export type PostgresLedgerOptions = {
  */
 export const postgresLedger = (options: PostgresLedgerOptions): (() => Promise<Ledger>) =>
   oneAtATime(() => computeLedger(options));
-
-/** One at a time; who asks while one is computed gets the next, and shares it with all others who do. */
-const oneAtATime = <T>(compute: () => Promise<T>): (() => Promise<T>) => {
-  let next: Promise<T> | undefined;
-  let last: Promise<unknown> = Promise.resolve();
-  return () => {
-    next ??= last.then(() => {
-      next = undefined;
-      const computed = compute();
-      last = computed.catch(() => {});
-      return computed;
-    });
-    return next;
-  };
-};
 
 /**
  * Accounts and books are read in one snapshot: so every outcome seen is in the books. An entry of the books without its

@@ -4,6 +4,7 @@ import type { ParkedMessage } from '@recourse/infra/ports/broker';
 import { z } from 'zod';
 import { readJson } from '../body.ts';
 import type { Context } from '../deps.ts';
+import { idPage } from '../id-page.ts';
 import { anonymous } from '../idempotency.ts';
 import { notFound } from '../problem.ts';
 import { type Route, sendJson } from '../route.ts';
@@ -54,14 +55,7 @@ export const deadLetterRoutes = ({ deadLetters, limits, logger }: Context): read
     {
       ...documented.list,
       serve: async (req, res) => {
-        const { limit, cursor } = valid(ListQuery, req.query);
-        // One more than asked for tells whether there is a next page.
-        const items = await deadLetters.list({
-          max: limit + 1,
-          ...(cursor !== undefined && { after: cursor }),
-        });
-        const page = items.slice(0, limit);
-        const nextCursor = items.length > limit ? (page.at(-1)?.id ?? null) : null;
+        const { page, nextCursor } = await idPage(valid(ListQuery, req.query), deadLetters.list);
         const body: DeadLetterList = { items: page.map(shown), nextCursor };
         sendJson(res, 200, body);
       },

@@ -4,6 +4,7 @@ import type { PoisonMessage as Poison } from '@recourse/infra/ports/poison';
 import { z } from 'zod';
 import { readJson } from '../body.ts';
 import type { Context } from '../deps.ts';
+import { idPage } from '../id-page.ts';
 import { anonymous } from '../idempotency.ts';
 import { notFound } from '../problem.ts';
 import { type Route, sendJson } from '../route.ts';
@@ -29,11 +30,10 @@ export const poisonRoutes = ({ poison, limits, logger }: Context): readonly Rout
     {
       ...documented.list,
       serve: async (req, res) => {
-        const { limit, cursor } = valid(ListQuery, req.query);
-        const wanted = { max: limit + 1, ...(cursor !== undefined && { after: cursor }) };
-        const items = (await poison?.list(wanted)) ?? [];
-        const page = items.slice(0, limit);
-        const nextCursor = items.length > limit ? (page.at(-1)?.id ?? null) : null;
+        const { page, nextCursor } = await idPage(
+          valid(ListQuery, req.query),
+          async (wanted) => (await poison?.list(wanted)) ?? [],
+        );
         const body: PoisonList = { items: page.map(shown), nextCursor };
         sendJson(res, 200, body);
       },

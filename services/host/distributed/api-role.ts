@@ -2,13 +2,10 @@ import { postgresLedger } from '@recourse/api/projections/ledger-postgres';
 import { openPostgresQueries } from '@recourse/api/query/queries-postgres';
 import { openPostgresReadModels } from '@recourse/api/read-models-postgres';
 import type { KafkaBroker } from '@recourse/infra/kafka/broker';
-import { type Closing, openApi, type participantsOf } from '../parts.ts';
+import { type Closing, deadLetterKeysOf, openApi, type participantsOf } from '../parts.ts';
 import { folderOnly } from './folder-only.ts';
 import type { Ground } from './ground.ts';
 import type { ProcessState } from './overrides.ts';
-
-/** Dead letters that the list of stuck sagas takes into account. */
-const deadLettersMax = 1_000;
 
 /** The role `api`: everything over HTTP, on the read models in PostgreSQL. */
 export const openApiRole = async (
@@ -28,8 +25,7 @@ export const openApiRole = async (
     clock,
     logger,
     deadlineMs: config.orderDeadlineMs,
-    deadLetterKeys: async () =>
-      (await broker.deadLetters.list({ max: deadLettersMax })).map(({ key }) => key),
+    deadLetterKeys: () => deadLetterKeysOf(broker.deadLetters),
     ledger: postgresLedger({ postgres, log, clock, foreign: config.foreign }),
   });
   closing.push(() => readModels.close());
