@@ -6,9 +6,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { EventLog, Subscription } from '../ports/event-log.ts';
 import { deadLettersOf } from './dead-letters.ts';
 import { openDeliveryStore } from './delivery-store.ts';
-import { type GroupWorker, groupWorker, type Handling } from './group-worker.ts';
+import { type GroupWorker, groupWorker } from './group-worker.ts';
 import { type Member, openHub } from './hub.ts';
 import { deliveryJournal } from './journal.ts';
+import type { Handling } from './working.ts';
 
 /** How the embedded broker is opened. */
 export type EmbeddedBrokerOptions = {

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
-import type { Handling } from '../broker/group-worker.ts';
+import type { Handling } from '../broker/working.ts';
 import type { Broker, ConsumerGroup } from '../ports/broker.ts';
-import type { Clock } from '../ports/clock.ts';
+import { type Clock, within } from '../ports/clock.ts';
 import type { Subscription } from '../ports/event-log.ts';
 import type { PoisonMessages } from '../ports/poison.ts';
 import type { Postgres } from '../postgres/connect.ts';
@@ -11,7 +11,6 @@ import type { KafkaSettings } from './client.ts';
 import { type JoinedGroup, joinGroup } from './group.ts';
 import { offsetReader } from './offsets.ts';
 import { poisonKeeping } from './poison.ts';
-import { within } from './within.ts';
 
 /** How the broker on Kafka is opened. */
 export type KafkaBrokerOptions = {

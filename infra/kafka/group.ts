@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { ConsumerGroup } from '../ports/broker.ts';
-import { type Clock, sleep } from '../ports/clock.ts';
+import { type Clock, sleep, within } from '../ports/clock.ts';
 import { type Assignment, type AssignmentOptions, openAssignment } from './assignment.ts';
 import { batchTaker } from './batches.ts';
 import type { KafkaSettings } from './client.ts';
@@ -9,7 +9,6 @@ import { type Member, openMember, type Partitions } from './member.ts';
 import type { PoisonKeeper } from './poison.ts';
 import { keyTurns } from './turns.ts';
 import { watchGroup } from './watch.ts';
-import { within } from './within.ts';
 
 /** What a group is joined with. */
 export type GroupOptions = Pick<

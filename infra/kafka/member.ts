@@ -1,11 +1,10 @@
 import type { Topic } from '@recourse/contracts/registry';
 import { AssignerProtocol, type EachBatchPayload } from 'kafkajs';
 import type { Logger } from 'pino';
-import type { Clock } from '../ports/clock.ts';
+import { type Clock, within } from '../ports/clock.ts';
 import { samePartitionAssigner } from './assigner.ts';
 import { type KafkaSettings, kafkaClient, retrySettings } from './client.ts';
 import type { Done } from './tracks.ts';
-import { within } from './within.ts';
 
 /** The partitions that are a member's, by topic (its name without the prefix). */
 export type Partitions = ReadonlyMap<Topic, readonly number[]>;

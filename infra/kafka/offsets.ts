@@ -1,9 +1,8 @@
 import type { Topic } from '@recourse/contracts/registry';
 import type { Logger } from 'pino';
 import { UnavailableError } from '../errors.ts';
-import type { Clock } from '../ports/clock.ts';
+import { type Clock, within } from '../ports/clock.ts';
 import { type KafkaSettings, kafkaClient } from './client.ts';
-import { within } from './within.ts';
 
 const answerMsMax = 5_000;
 

@@ -20,3 +20,13 @@ export const sleep = (clock: Clock, delayMs: number, signal?: AbortSignal): Prom
     const cancel = clock.after(delayMs, done);
     signal?.addEventListener('abort', done);
   });
+
+/** Resolves with what a promise does, or with undefined after so long; the promise goes on. Rejects as it does. */
+export const within = async <T>(clock: Clock, msMax: number, what: Promise<T>): Promise<T | undefined> => {
+  const bound = new AbortController();
+  try {
+    return await Promise.race([what, sleep(clock, msMax, bound.signal).then(() => undefined)]);
+  } finally {
+    bound.abort();
+  }
+};
