@@ -13,6 +13,7 @@ import type {
 } from '@recourse/contracts/http';
 import { type Flags, readConfig } from '@recourse/host/config';
 import { type EmbeddedOverrides, type Recourse, startEmbedded } from '@recourse/host/embedded';
+import { ask } from './http.ts';
 
 /** A Recourse, whichever its composition, spoken to over HTTP as a shop would. */
 export type HttpShop = {
@@ -105,7 +106,7 @@ export const shopAt = (url: string): Omit<HttpShop, 'end'> => {
     headers: Record<string, string> = {},
   ) => {
     const text = body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body);
-    const answer = await fetch(`${url}${path}`, {
+    const answer = await ask(`${url}${path}`, {
       method,
       headers: { ...(text === null ? {} : { 'content-type': 'application/json' }), ...headers },
       body: text,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Ledger, Order } from '@recourse/contracts/http';
+import { ask } from '../http.ts';
 import { freePort, type Server, startServer } from '../server.ts';
 import { until, usualOrder } from '../shop.ts';
 
@@ -41,7 +42,7 @@ type Sent = { readonly key: string; readonly body: string; orderId?: string };
 const post = async (url: string, path: string, body: string, key: string) => {
   for (;;) {
     try {
-      const answer = await fetch(`${url}${path}`, {
+      const answer = await ask(`${url}${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'idempotency-key': key },
         body,
@@ -103,7 +104,7 @@ describe('a server that is killed again and again while orders come in', () => {
     expect(ids.has(undefined)).toBe(false);
     for (const { orderId } of sent) {
       await until(
-        async () => (await (await fetch(`${url}/orders/${orderId}`)).json()) as Order,
+        async () => (await (await ask(`${url}/orders/${orderId}`)).json()) as Order,
         ({ endedAt }) => endedAt !== null,
         60_000,
       );
@@ -111,7 +112,7 @@ describe('a server that is killed again and again while orders come in', () => {
     const again = await post(url, '/orders', sent[0]!.body, sent[0]!.key);
     expect([again.status, again.json.orderId]).toEqual([200, sent[0]!.orderId]);
 
-    const ledger = (await (await fetch(`${url}/ledger`)).json()) as Ledger;
+    const ledger = (await (await ask(`${url}/ledger`)).json()) as Ledger;
     expect(ledger.violations).toEqual([]);
     expect(ledger.orders).toMatchObject({ open: 0 });
     expect(ledger.orders.completed + ledger.orders.cancelled).toBe(sent.length);

@@ -61,7 +61,7 @@ export const runRecourse = async (
       resolve(end);
     });
   });
-  const shop = patient(shopAt(`http://127.0.0.1:${port}`), () => end !== undefined);
+  const shop = shopAt(`http://127.0.0.1:${port}`);
   const run: Run = {
     ...shop,
     pid: child.pid!,
@@ -93,23 +93,6 @@ export const runRecourse = async (
   };
   running.add(run);
   return run;
-};
-
-/** A connection that was kept open may be closed just when it is used again: what may be asked twice is. */
-const patient = <T extends Pick<HttpShop, 'get' | 'post'>>(shop: T, hasEnded: () => boolean): T => {
-  const twice = <A>(ask: () => Promise<A>): Promise<A> =>
-    ask().catch((error: unknown) => {
-      if (hasEnded()) throw error;
-      return ask();
-    });
-  return {
-    ...shop,
-    get: (path) => twice(() => shop.get(path)),
-    post: (path, body, headers = {}) =>
-      'idempotency-key' in headers
-        ? twice(() => shop.post(path, body, headers))
-        : shop.post(path, body, headers),
-  };
 };
 
 /** Ends what a test has left running. */

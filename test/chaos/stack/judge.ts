@@ -1,6 +1,7 @@
 import type { DeadLetterList, Ledger, OrderList } from '@recourse/contracts/http';
 import type { ProjectionList } from '@recourse/contracts/http-projections';
 import pg from 'pg';
+import { ask } from '../../http.ts';
 import type { Acknowledged } from './orders.ts';
 import { ended } from './progress.ts';
 
@@ -31,7 +32,7 @@ export const judge = async (
 ): Promise<Verdict> => {
   const lost = await lostOf(urls, acknowledged);
   const get = async <T>(path: string): Promise<T> => {
-    const answer = await fetch(`${urls()[0]}${path}`);
+    const answer = await ask(`${urls()[0]}${path}`);
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
     return (await answer.json()) as T;
   };
@@ -55,7 +56,7 @@ const afterRebuild = async (
   urls: () => readonly string[],
   get: <T>(path: string) => Promise<T>,
 ): Promise<Ledger['violations']> => {
-  await fetch(`${urls()[0]}/projections/ledger/rebuild`, {
+  await ask(`${urls()[0]}/projections/ledger/rebuild`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ pace: 'full' }),

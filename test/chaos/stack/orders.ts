@@ -1,4 +1,5 @@
 import type { Order } from '@recourse/contracts/http';
+import { ask } from '../../http.ts';
 import { usualOrder } from '../../shop.ts';
 
 /** The shop's backends: they place orders whatever happens, and know which of them were acknowledged. */
@@ -37,7 +38,7 @@ export const persist = async (
   for (let turn = 0; !givenUp(); turn += 1) {
     const all = urls();
     try {
-      const answer = await fetch(`${all[(turn + key.length) % all.length]}${path}`, {
+      const answer = await ask(`${all[(turn + key.length) % all.length]}${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'idempotency-key': key },
         body,

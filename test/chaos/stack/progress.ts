@@ -1,4 +1,5 @@
 import type { Order } from '@recourse/contracts/http';
+import { ask } from '../../http.ts';
 import { usualOrder } from '../../shop.ts';
 import { persist } from './orders.ts';
 
@@ -34,7 +35,7 @@ export const ended = async (urls: () => readonly string[], orderId: string): Pro
   for (let turn = 0; ; turn += 1) {
     const all = urls();
     try {
-      const answer = await fetch(`${all[turn % all.length]}/orders/${orderId}`, {
+      const answer = await ask(`${all[turn % all.length]}/orders/${orderId}`, {
         signal: AbortSignal.timeout(5_000),
       });
       const order = (await answer.json()) as Order;
