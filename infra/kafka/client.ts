@@ -1,5 +1,6 @@
 import { Kafka, type KafkaConfig, type LogEntry, logLevel } from 'kafkajs';
 import type { Level, Logger } from 'pino';
+import { mendLibrary } from './library.ts';
 
 /** How Kafka is reached. */
 export type KafkaSettings = {
@@ -35,7 +36,7 @@ export const kafkaClient = (
   logger: Logger,
   retry: KafkaConfig['retry'] & {} = retrySettings,
 ): Kafka => {
-  silenceNegativeTimeouts();
+  mendLibrary();
   const { brokers, clientId, tls, sasl } = settings;
   return new Kafka({
     brokers: [...brokers],
@@ -94,18 +95,4 @@ const tell = (logger: Logger, { level, log }: LogEntry, isAgain: boolean): void 
   );
   const usual = isAgain ? 'debug' : (levels[level] ?? 'debug');
   logger[alarming.test(message) ? 'error' : usual](kept, `kafka: ${message}`);
-};
-
-let silenced = false;
-
-/** The library asks for timers in the past, which Node takes as 1 ms and warns of: it says nothing to anybody. */
-const silenceNegativeTimeouts = (): void => {
-  if (silenced) return;
-  silenced = true;
-  const emit = process.emitWarning.bind(process) as (...args: unknown[]) => void;
-  process.emitWarning = (...args: unknown[]) => {
-    const [warning, named] = args;
-    const name = warning instanceof Error ? warning.name : ((named as { type?: string })?.type ?? named);
-    if (name !== 'TimeoutNegativeWarning') emit(...args);
-  };
 };
