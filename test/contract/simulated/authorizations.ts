@@ -1,14 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import type { PaymentToken } from '@recourse/contracts/ids';
-import type { Clock } from '@recourse/infra/ports/clock';
-import { systemClock } from '@recourse/infra/system';
 import type { PaymentGateway } from '@recourse/payment/gateway';
 import { nthCommand, orderId } from '../../participant-kit.ts';
 import { virtualClock } from '../../virtual-clock.ts';
 import { until } from '../event-log/events.ts';
 import type { GatewayRoom } from './gateway.ts';
-
-type Latency = { readonly latencyMs?: number; readonly slowMs?: number };
+import { outcomesOf, roomForEach } from './room.ts';
 
 const signal = new AbortController().signal;
 const money = { amount: 500, currency: 'GBP' };
@@ -25,28 +22,10 @@ const capture = (gateway: PaymentGateway, authorizationId: string, key = nthComm
 const letGo = (gateway: PaymentGateway, authorizationId: string, key = nthCommand(3)) =>
   gateway.void({ key, authorizationId, signal });
 
-/** What so many calls with one key come to. */
-const calls = async (times: number, call: () => Promise<object>) => {
-  const outcomes: string[] = [];
-  for (let n = 0; n < times; n += 1)
-    outcomes.push(
-      await call().then(
-        () => 'done',
-        () => 'unknown',
-      ),
-    );
-  return outcomes;
-};
-
 /** What the simulated gateway does with money that is authorised first, wherever its books are. */
 export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): void =>
   describe(`the simulated gateway, of money that is authorised first, its books ${where}`, () => {
-    let books: GatewayRoom;
-    beforeEach(() => {
-      books = openRoom();
-    });
-    afterEach(() => books.dispose());
-    const open = (clock: Clock = systemClock, latency: Latency = {}) => books.open({ clock, ...latency });
+    const { open, rows } = roomForEach(openRoom);
 
     it('says why it declines', async () => {
       const paymentToken = 'tok_declined' as PaymentToken;
@@ -61,8 +40,8 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
       expect(await authorized(open())).toBe(authorizationId);
       await gateway.close();
       expect(await capture(open(), authorizationId)).toEqual(taken);
-      expect(await books.rows('authorizations')).toMatchObject([{ authorizationId, calls: 2 }]);
-      expect(await books.rows('captures')).toMatchObject([{ authorizationId, ...money, ...taken, calls: 2 }]);
+      expect(await rows('authorizations')).toMatchObject([{ authorizationId, calls: 2 }]);
+      expect(await rows('captures')).toMatchObject([{ authorizationId, ...money, ...taken, calls: 2 }]);
     });
 
     it('lets go of an authorisation once', async () => {
@@ -70,7 +49,7 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
       const authorizationId = await authorized(gateway);
       const gone = await letGo(gateway, authorizationId);
       expect(await letGo(open(), authorizationId)).toEqual(gone);
-      expect(await books.rows('voids')).toMatchObject([{ authorizationId, ...gone, calls: 2 }]);
+      expect(await rows('voids')).toMatchObject([{ authorizationId, ...gone, calls: 2 }]);
     });
 
     it('keeps one entry of calls that come at the same time', async () => {
@@ -78,7 +57,7 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
       const authorizationId = await authorized(one);
       const taken = await Promise.all([one, other, one].map((it) => capture(it, authorizationId)));
       expect(new Set(taken.map(({ captureId }) => captureId)).size).toBe(1);
-      expect(await books.rows('captures')).toMatchObject([{ calls: 3 }]);
+      expect(await rows('captures')).toMatchObject([{ calls: 3 }]);
     });
 
     for (const [token, captures, voids] of [
@@ -94,24 +73,24 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
       it(`answers ${captures.join(', ')} to captures of ${token}`, async () => {
         const gateway = open();
         const authorizationId = await authorized(gateway, token);
-        expect(await calls(captures.length, () => capture(gateway, authorizationId))).toEqual(captures);
-        expect(await books.rows('captures')).toHaveLength(captures.some((it) => it === 'done') ? 1 : 0);
+        expect(await outcomesOf(captures.length, () => capture(gateway, authorizationId))).toEqual(captures);
+        expect(await rows('captures')).toHaveLength(captures.some((it) => it === 'done') ? 1 : 0);
       });
       it(`answers ${voids.join(', ')} to voids of ${token}`, async () => {
         const gateway = open();
         const authorizationId = await authorized(gateway, token);
-        expect(await calls(voids.length, () => letGo(gateway, authorizationId))).toEqual(voids);
-        expect(await books.rows('voids')).toHaveLength(voids.some((it) => it === 'done') ? 1 : 0);
+        expect(await outcomesOf(voids.length, () => letGo(gateway, authorizationId))).toEqual(voids);
+        expect(await rows('voids')).toHaveLength(voids.some((it) => it === 'done') ? 1 : 0);
       });
     }
 
     it('counts the captures that do not reach it over a restart', async () => {
       const gateway = open();
       const authorizationId = await authorized(gateway, 'tok_capture_down_3');
-      expect(await calls(2, () => capture(gateway, authorizationId))).toEqual(['unknown', 'unknown']);
+      expect(await outcomesOf(2, () => capture(gateway, authorizationId))).toEqual(['unknown', 'unknown']);
       await gateway.close();
       const reopened = open();
-      expect(await calls(2, () => capture(reopened, authorizationId))).toEqual(['unknown', 'done']);
+      expect(await outcomesOf(2, () => capture(reopened, authorizationId))).toEqual(['unknown', 'done']);
     });
 
     it('captures less than was authorised, never more, and never in another currency', async () => {
@@ -125,7 +104,7 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
         refused,
       );
       await capture(gateway, authorizationId, nthCommand(2), { amount: 200 });
-      expect(await books.rows('captures')).toMatchObject([{ amount: 200 }]);
+      expect(await rows('captures')).toMatchObject([{ amount: 200 }]);
     });
 
     it('does not know what to answer where a call fits nothing that it knows', async () => {
@@ -141,7 +120,7 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
         [() => capture(gateway, authorizationId, nthCommand(2), { amount: 499 }), 'used for another capture'],
       ] as const)
         await expect(call()).rejects.toThrow(why);
-      expect(await books.rows('captures')).toMatchObject([{ authorizationId, key: nthCommand(2) }]);
+      expect(await rows('captures')).toMatchObject([{ authorizationId, key: nthCommand(2) }]);
     });
 
     it('does not capture what it let go of, nor let go of what was captured', async () => {
@@ -153,7 +132,7 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
       await expect(letGo(gateway, taken)).rejects.toThrow('was captured');
       await expect(capture(gateway, gone, nthCommand(6))).rejects.toThrow('was voided');
       await expect(letGo(gateway, gone, nthCommand(7))).rejects.toThrow('used for another void');
-      expect([await books.rows('captures'), await books.rows('voids')]).toMatchObject([
+      expect([await rows('captures'), await rows('voids')]).toMatchObject([
         [{ authorizationId: taken }],
         [{ authorizationId: gone }],
       ]);
@@ -161,7 +140,7 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
 
     it('is as slow for captures and voids as for the authorisation, where the token is slow', async () => {
       const clock = virtualClock();
-      const gateway = open(clock, { slowMs: 3_000 });
+      const gateway = open({ slowMs: 3_000 }, clock);
       const asked = authorized(gateway, 'tok_slow');
       await until(() => clock.pending() === 1);
       await clock.advance(3_000);
@@ -171,14 +150,14 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
       });
       await until(() => clock.pending() === 1);
       await clock.advance(2_999);
-      expect([done, (await books.rows('captures')).length]).toEqual([false, 1]);
+      expect([done, (await rows('captures')).length]).toEqual([false, 1]);
       await clock.advance(1);
       await taken;
     });
 
     it('stops waiting when its caller does; what was captured stands', async () => {
       const clock = virtualClock();
-      const gateway = open(clock, { slowMs: 3_000 });
+      const gateway = open({ slowMs: 3_000 }, clock);
       const asked = authorized(gateway, 'tok_slow');
       await until(() => clock.pending() === 1);
       await clock.advance(3_000);
@@ -188,6 +167,6 @@ export const authorizationSuite = (where: string, openRoom: () => GatewayRoom): 
       await until(() => clock.pending() === 1);
       caller.abort();
       expect((await outcome).map(({ status }) => status)).toEqual(['rejected']);
-      expect(await books.rows('captures')).toHaveLength(1);
+      expect(await rows('captures')).toHaveLength(1);
     });
   });
