@@ -1,22 +1,28 @@
+import { copyFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { startFleet, twoOfEach } from '../../fleet.ts';
 import { randomFrom } from '../../random.ts';
-import { startStack } from '../../stack/stack.ts';
+import { type Stack, startStack } from '../../stack/stack.ts';
+import { absences } from './away.ts';
+import { disturb } from './disturb.ts';
 import { judge, type Verdict } from './judge.ts';
 import { persist, placeOrders } from './orders.ts';
-import { type Recovery, timeToProgress } from './progress.ts';
-import { type Lengths, largerTroubles } from './trouble.ts';
+import type { Recovery } from './progress.ts';
+import type { Lengths } from './trouble.ts';
 
 /** How a run is made. */
 export type ChaosOptions = {
   readonly minutes: number;
-  /** How many orders come in, spread over the run. */
+  /** How many orders come in, spread over the run; what it has held up may come for as long again. */
   readonly orders: number;
   readonly clients: number;
   readonly lengths: Lengths;
   readonly seed: number;
-  /** Keeps what every process said. */
-  readonly logFolder?: string | undefined;
+  /** Where what every process says goes, a file for each. It must be there. */
+  readonly logFolder: string;
   readonly say: (line: string) => void;
+  /** Called once a second with how many orders are acknowledged, and how long things go wrong yet. */
+  readonly onProgress?: (acknowledged: number, leftMs: number) => void;
 };
 
 /** What was done, and what came of it. */
@@ -27,30 +33,29 @@ export type ChaosReport = {
   readonly troubles: readonly string[];
   /** Exits that nobody asked for, besides kills: a process that found that it could not go on. */
   readonly exits: readonly string[];
+  readonly ordersWanted: number;
+  /** Acknowledged; fewer than wanted where twice the minutes were not enough. */
+  readonly ordersPlaced: number;
   readonly recoveries: readonly Recovery[];
+  /** From a disturbance until orders end again, by the clock on the wall. */
   readonly recoveredP50Ms: number;
   readonly recoveredP99Ms: number;
+  /** The same without the time for which Kafka or PostgreSQL were away. */
+  readonly recoveredPresentP50Ms: number;
+  readonly recoveredPresentP99Ms: number;
   readonly refused: readonly string[];
   readonly verdict: Verdict;
 };
 
-/** Kills come this far apart. */
-const killEveryMsMin = 2_000;
-const killEveryMsMax = 5_000;
-
 /** Short waits, so that what has to be asked again is asked within the run. */
 const settings = [
-  '--ask-delays-ms',
-  '500,1000,2000,4000,8000',
-  '--call-ms-max',
-  '1000',
-  '--slow-ms',
-  '300',
-  '--saga-version',
-  '2',
-  '--saga-ramp-percent',
-  '50',
+  ...['--ask-delays-ms', '500,1000,2000,4000,8000'],
+  ...['--call-ms-max', '1000'],
+  ...['--slow-ms', '300'],
+  ...['--saga-version', '2'],
+  ...['--saga-ramp-percent', '50'],
 ];
+const progressEveryMs = 1_000;
 
 /**
  * Two of each role over a real Kafka and a real PostgreSQL, orders coming in, and everything that can go wrong going
@@ -58,16 +63,24 @@ const settings = [
  * come to its end. The order of the troubles follows from the seed; what they meet does not.
  */
 export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
-  const { minutes, orders, clients, lengths, seed, say } = options;
-  const random = randomFrom(seed);
-  const runMs = minutes * 60_000;
-  const stack = await startStack({ say });
+  const stack = await startStack({ say: options.say });
+  try {
+    return await runOn(stack, options);
+  } finally {
+    for (const { logFile } of [stack.kafka, stack.postgres])
+      await copyFile(logFile, join(options.logFolder, logFile.split('/').at(-1)!)).catch(() => {});
+    await stack.stop();
+  }
+};
+
+const runOn = async (stack: Stack, options: ChaosOptions): Promise<ChaosReport> => {
+  const { orders, clients, seed, logFolder, say, onProgress } = options;
   const exits: string[] = [];
   const fleet = await startFleet({
     companies: twoOfEach,
     environment: stack.environment,
     args: settings,
-    ...(options.logFolder !== undefined && { logFolder: options.logFolder }),
+    logFolder,
     onExit: ({ name }, code) => {
       if (code !== null) exits.push(`${name} left with exit code ${code}`);
     },
@@ -81,66 +94,45 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
       await persist(urls, `/inventory/${sku}/receipts`, JSON.stringify({ quantity }), `stock-${sku}`);
 
     const begin = performance.now();
-    const left = () => runMs - (performance.now() - begin);
-    const load = placeOrders({ urls, clients, ordersMax: orders, everyMs: (runMs / orders) * clients });
-    const recoveries: Recovery[] = [];
-    const probing: Promise<void>[] = [];
-    const probe = (what: string) => {
-      const probed = timeToProgress(urls, what, begin, probing.length).then((recovery) => {
-        recoveries.push(recovery);
-        say(`${seconds(recovery.atMs)}  ${what}: orders end again after ${seconds(recovery.recoveredMs)}`);
-      });
-      probing.push(probed);
-    };
-
-    let kills = 0;
-    const killer = async () => {
-      while (left() > killEveryMsMax) {
-        await pause(killEveryMsMin + random() * (killEveryMsMax - killEveryMsMin));
-        const member = fleet.members[Math.floor(random() * fleet.members.length)]!;
-        if (member.server() === undefined) continue;
-        member.signal('SIGKILL');
-        kills += 1;
-        probe(`${member.name} killed`);
-      }
-    };
-    const troubles: string[] = [];
-    const troublemaker = async () => {
-      for (const trouble of largerTroubles(stack, fleet, lengths, runMs, random)) {
-        await pause(Math.max(0, trouble.atMs - (performance.now() - begin)));
-        say(`${seconds(performance.now() - begin)}  ${trouble.what}`);
-        troubles.push(trouble.what);
-        await trouble.run();
-        probe(`after ${trouble.what}`);
-      }
-    };
-    await Promise.all([killer(), troublemaker(), pause(runMs)]);
-    await load.stop();
-    await Promise.all(probing);
-    say(`${load.acknowledged.length} orders acknowledged, ${kills} kills; waiting for the last to end`);
-    const verdict = await judge(urls, stack.environment.POSTGRES_URL!, load.acknowledged);
-    const quantile = quantileOf(recoveries.map(({ recoveredMs }) => recoveredMs));
+    const elapsedMs = () => performance.now() - begin;
+    const runMs = options.minutes * 60_000;
+    const load = placeOrders({ urls, clients, pace: { orders, runMs }, elapsedMs });
+    const progress = setInterval(
+      () => onProgress?.(load.acknowledged.length, Math.max(0, runMs - elapsedMs())),
+      progressEveryMs,
+    );
+    const away = absences(elapsedMs);
+    const random = randomFrom(seed);
+    const disturbed = await disturb({ ...options, stack, fleet, urls, runMs, elapsedMs, away, random });
+    await load.done;
+    clearInterval(progress);
+    say(
+      `${load.acknowledged.length} orders acknowledged, ${disturbed.kills} kills; waiting for the last to end`,
+    );
+    const recoveries = await disturbed.recoveries;
+    const verdict = await judge(urls, stack.environment.POSTGRES_URL, load.acknowledged);
+    const wall = quantileOf(recoveries.map(({ recoveredMs }) => recoveredMs));
+    const present = quantileOf(recoveries.map(({ recoveredMs, awayMs }) => recoveredMs - awayMs));
     return {
       seed,
-      seconds: Math.round((performance.now() - begin) / 1_000),
-      kills,
-      troubles,
+      seconds: Math.round(elapsedMs() / 1_000),
+      kills: disturbed.kills,
+      troubles: disturbed.troubles,
       exits,
+      ordersWanted: orders,
+      ordersPlaced: load.acknowledged.length,
       recoveries,
-      recoveredP50Ms: quantile(0.5),
-      recoveredP99Ms: quantile(0.99),
+      recoveredP50Ms: wall(0.5),
+      recoveredP99Ms: wall(0.99),
+      recoveredPresentP50Ms: present(0.5),
+      recoveredPresentP99Ms: present(0.99),
       refused: load.refused,
       verdict,
     };
   } finally {
     await fleet.stop();
-    await stack.stop();
   }
 };
-
-const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
 
 const quantileOf = (values: readonly number[]) => {
   const sorted = [...values].sort((a, b) => a - b);

@@ -12,3 +12,12 @@ export const faultsOf = ({ verdict, refused }: ChaosReport): string[] => [
   ...verdict.twice.slice(0, namedMax),
   ...refused.slice(0, namedMax).map((it) => `refused: ${it}`),
 ];
+
+/** The longest that orders may stand still after a disturbance, while Kafka and PostgreSQL are there. */
+export const recoveredMsMax = 20_000;
+
+/** What took too long. Not a fault on a machine that does other things meanwhile. */
+export const slownessOf = ({ recoveredPresentP99Ms }: ChaosReport): string[] =>
+  recoveredPresentP99Ms > recoveredMsMax
+    ? [`orders stood still for ${recoveredPresentP99Ms} ms (p99) while Kafka and PostgreSQL were there`]
+    : [];

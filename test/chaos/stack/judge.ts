@@ -22,6 +22,8 @@ export type Verdict = {
 };
 
 const endMsMax = 180_000;
+const readMsMax = 60_000;
+const readAgainMs = 500;
 const atOnceMax = 32;
 
 /** Waits until every acknowledged order has ended, then looks at the ledger, the dead letters and the books. */
@@ -31,11 +33,7 @@ export const judge = async (
   acknowledged: readonly Acknowledged[],
 ): Promise<Verdict> => {
   const lost = await lostOf(urls, acknowledged);
-  const get = async <T>(path: string): Promise<T> => {
-    const answer = await ask(`${urls()[0]}${path}`);
-    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as T;
-  };
+  const get = <T>(path: string) => readFrom<T>(urls, path);
   const ledger = await get<Ledger>('/ledger');
   const dead = await get<DeadLetterList>('/dead-letters?limit=500');
   const open = await get<OrderList>('/orders?state=open&limit=5');
@@ -49,6 +47,22 @@ export const judge = async (
     deadLetters: dead.items.length,
     twice: await twiceIn(postgresUrl),
   };
+};
+
+/** What one of them answers: who was killed last may still be starting. */
+const readFrom = async <T>(urls: () => readonly string[], path: string): Promise<T> => {
+  const giveUp = AbortSignal.timeout(readMsMax);
+  for (let turn = 0; ; turn += 1) {
+    const all = urls();
+    try {
+      const answer = await ask(`${all[turn % all.length]}${path}`);
+      if (answer.ok) return (await answer.json()) as T;
+      throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    } catch (error) {
+      if (giveUp.aborted) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, readAgainMs));
+  }
 };
 
 /** Folds the ledger anew and looks again. */
@@ -78,13 +92,8 @@ const lostOf = async (urls: () => readonly string[], acknowledged: readonly Ackn
   const giveUp = AbortSignal.timeout(endMsMax);
   const worker = async () => {
     for (let it = left.pop(); it !== undefined; it = left.pop()) {
-      const { orderId } = it;
-      const gone = new Promise<undefined>((resolve) => {
-        if (giveUp.aborted) resolve(undefined);
-        else giveUp.addEventListener('abort', () => resolve(undefined), { once: true });
-      });
-      const order = await Promise.race([ended(urls, orderId), gone]);
-      if (order === undefined) lost.push(`${orderId} has not ended`);
+      const order = await ended(urls, it.orderId, () => giveUp.aborted);
+      if (order === undefined) lost.push(`${it.orderId} has not ended`);
     }
   };
   await Promise.all(Array.from({ length: atOnceMax }, worker));

@@ -1,11 +1,12 @@
 import type { Order } from '@recourse/contracts/http';
 import { ask } from '../../http.ts';
 import { usualOrder } from '../../shop.ts';
+import { dueInMs, isWanted, type Pace } from './pace.ts';
 
 /** The shop's backends: they place orders whatever happens, and know which of them were acknowledged. */
 
 /** An order that was acknowledged. */
-export type Acknowledged = { readonly orderId: string; readonly key: string; readonly atMs: number };
+export type Acknowledged = { readonly orderId: string; readonly key: string };
 
 /** Every way an order can go, in turn; most complete. */
 const kinds = [
@@ -49,50 +50,47 @@ export const persist = async (
     } catch {
       // Killed, stopped or away in the middle: nobody knows what became of it, so it is asked again.
     }
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await pause(pauseMs);
   }
   return undefined;
 };
 
-/** Orders that come in: so many clients, each of which places one after another, until `stop`. */
+/**
+ * Orders that come in at a pace, from so many clients, each of which places one after another; over when as many as are
+ * wanted are acknowledged, or the time for it is.
+ */
 export const placeOrders = (options: {
   readonly urls: () => readonly string[];
   readonly clients: number;
-  /** How many orders all clients together place at the most. */
-  readonly ordersMax: number;
-  /** The least time between two orders of one client. */
-  readonly everyMs: number;
+  readonly pace: Pace;
+  /** The time since the beginning of the run. */
+  readonly elapsedMs: () => number;
 }) => {
+  const { urls, clients, pace, elapsedMs } = options;
   const acknowledged: Acknowledged[] = [];
   const refused: string[] = [];
-  let sent = 0;
-  let stopping = false;
+  let next = 0;
 
   const client = async () => {
-    while (!stopping && sent < options.ordersMax) {
-      const number = sent;
-      sent += 1;
+    while (isWanted(next, pace, elapsedMs())) {
+      const number = next;
+      next += 1;
+      await pause(dueInMs(number, pace, elapsedMs()));
       const key = `chaos-${number}`;
       const body = JSON.stringify({ ...usualOrder, ...kinds[number % kinds.length] });
-      const begin = performance.now();
       // One that was sent is asked for until it is acknowledged: whether it stands there nobody knows before.
-      const answer = await persist(options.urls, '/orders', body, key);
+      const answer = await persist(urls, '/orders', body, key);
       if (answer!.status > 202) refused.push(`${key}: ${answer!.status} ${JSON.stringify(answer!.json)}`);
-      else acknowledged.push({ orderId: answer!.json.orderId, key, atMs: performance.now() });
-      const restMs = options.everyMs - (performance.now() - begin);
-      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs));
+      else acknowledged.push({ orderId: answer!.json.orderId, key });
     }
   };
-  const running = Promise.all(Array.from({ length: options.clients }, client));
 
   return {
     acknowledged,
     /** Answers that were neither an order nor "try again". */
     refused,
-    done: running,
-    stop: async () => {
-      stopping = true;
-      await running;
-    },
+    done: Promise.all(Array.from({ length: clients }, client)),
   };
 };
+
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));

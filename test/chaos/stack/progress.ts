@@ -1,38 +1,71 @@
 import type { Order } from '@recourse/contracts/http';
 import { ask } from '../../http.ts';
 import { usualOrder } from '../../shop.ts';
+import type { Absences } from './away.ts';
 import { persist } from './orders.ts';
 
 /** How long it takes after a disturbance until orders end again. */
 
-/** A disturbance and how long after it every one of some orders that were placed then had ended. */
-export type Recovery = { readonly what: string; readonly atMs: number; readonly recoveredMs: number };
+/** A disturbance, and how long after it every one of some orders that were placed then had ended. */
+export type Recovery = {
+  readonly what: string;
+  /** Since the beginning of the run. */
+  readonly atMs: number;
+  /** From the disturbance until the last of the orders had ended, by the clock on the wall. */
+  readonly recoveredMs: number;
+  /** How much of that Kafka or PostgreSQL were away, by our own hand. */
+  readonly awayMs: number;
+  /** After what time the last of the orders was acknowledged; what is longer it waited for behind the API. */
+  readonly acknowledgedMs: number;
+  /** Of the order that ended last. */
+  readonly slowestOrderId: string;
+};
 
 /** Keys fall on partitions by chance: of so many orders some fall where it hurts. */
 const probes = 12;
 const lookEveryMs = 100;
+/** An order that has not ended by then has not ended: the verdict will name it. */
+const recoverMsMax = 300_000;
 
 /** Places some orders right after a disturbance and waits until all have ended; resolves with how long that took. */
 export const timeToProgress = async (
   urls: () => readonly string[],
-  what: string,
-  begin: number,
-  number: number,
+  disturbance: { readonly what: string; readonly number: number },
+  elapsedMs: () => number,
+  away: Absences,
 ): Promise<Recovery> => {
-  const atMs = performance.now();
+  const atMs = elapsedMs();
+  const givenUp = () => elapsedMs() - atMs > recoverMsMax;
+  let slowestOrderId = '';
+  let acknowledgedMs = 0;
   await Promise.all(
     Array.from({ length: probes }, async (_, index) => {
-      const key = `probe-${number}-${index}`;
-      const answer = await persist(urls, '/orders', JSON.stringify(usualOrder), key);
-      await ended(urls, answer!.json.orderId);
+      const key = `probe-${disturbance.number}-${index}`;
+      const answer = await persist(urls, '/orders', JSON.stringify(usualOrder), key, givenUp);
+      acknowledgedMs = elapsedMs() - atMs;
+      if (answer === undefined) return;
+      await ended(urls, answer.json.orderId, givenUp);
+      slowestOrderId = answer.json.orderId;
     }),
   );
-  return { what, atMs: atMs - begin, recoveredMs: performance.now() - atMs };
+  const endMs = elapsedMs();
+  return {
+    what: disturbance.what,
+    atMs,
+    recoveredMs: endMs - atMs,
+    awayMs: away.overlapMs(atMs, endMs),
+    acknowledgedMs,
+    slowestOrderId,
+  };
 };
 
-/** Resolves when an order has ended. */
-export const ended = async (urls: () => readonly string[], orderId: string): Promise<Order> => {
-  for (let turn = 0; ; turn += 1) {
+/** Resolves when an order has ended, or with undefined once it was given up. */
+export const ended = async (
+  urls: () => readonly string[],
+  orderId: string,
+  givenUp: () => boolean,
+): Promise<Order | undefined> => {
+  for (let turn = 0; !givenUp(); turn += 1) {
     const all = urls();
     try {
       const answer = await ask(`${all[turn % all.length]}/orders/${orderId}`, {
@@ -45,4 +78,5 @@ export const ended = async (urls: () => readonly string[], orderId: string): Pro
     }
     await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
   }
+  return undefined;
 };

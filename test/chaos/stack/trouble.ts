@@ -1,7 +1,10 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Fleet } from '../../fleet.ts';
 import type { Random } from '../../random.ts';
 import { freePort, startServer } from '../../server.ts';
 import type { Stack } from '../../stack/stack.ts';
+import type { Absences } from './away.ts';
 
 /** What is done to a running installation, and when. */
 
@@ -32,31 +35,40 @@ export const shortLengths: Lengths = {
   stormMembers: 2,
 };
 
+/** What is troubled. */
+export type Troubled = {
+  readonly stack: Stack;
+  readonly fleet: Fleet;
+  readonly lengths: Lengths;
+  readonly runMs: number;
+  readonly random: Random;
+  /** Told when Kafka or PostgreSQL is taken away. */
+  readonly away: Absences;
+  readonly logFolder: string;
+};
+
 /** The larger troubles, spread over a run of so many milliseconds, each in its turn. */
-export const largerTroubles = (
-  stack: Stack,
-  fleet: Fleet,
-  lengths: Lengths,
-  runMs: number,
-  random: Random,
-): readonly Trouble[] => {
+export const largerTroubles = (troubled: Troubled): readonly Trouble[] => {
+  const { stack, fleet, lengths, runMs, random, away, logFolder } = troubled;
   const { processPausedMs, postgresAwayMs, kafkaAwayMs, stormMembers } = lengths;
   const one = () => fleet.members[Math.floor(random() * fleet.members.length)]!;
   const all: Omit<Trouble, 'atMs'>[] = [
     {
       what: 'Kafka killed and started again',
-      run: async () => {
-        await stack.kafka.kill();
-        await pause(kafkaAwayMs);
-        await stack.kafka.start();
-      },
+      run: () =>
+        away.during(async () => {
+          await stack.kafka.kill();
+          await pause(kafkaAwayMs);
+          await stack.kafka.start();
+        }),
     },
     {
       what: 'PostgreSQL stopped at once and started again',
-      run: async () => {
-        await stack.postgres.stop('immediate');
-        await stack.postgres.start();
-      },
+      run: () =>
+        away.during(async () => {
+          await stack.postgres.stop('immediate');
+          await stack.postgres.start();
+        }),
     },
     {
       what: `a process paused for ${processPausedMs / 1_000} s`,
@@ -69,28 +81,35 @@ export const largerTroubles = (
     },
     {
       what: `${stormMembers} more members join every group and leave again`,
-      run: () => storm(stack, stormMembers),
+      run: () => storm(stack, stormMembers, join(logFolder, 'storm.log')),
     },
     {
       what: `PostgreSQL away for ${postgresAwayMs / 1_000} s`,
-      run: async () => {
-        await stack.postgres.stop('immediate');
-        await pause(postgresAwayMs);
-        await stack.postgres.start();
-      },
+      run: () =>
+        away.during(async () => {
+          await stack.postgres.stop('immediate');
+          await pause(postgresAwayMs);
+          await stack.postgres.start();
+        }),
     },
   ];
   return all.map((it, index) => ({ ...it, atMs: ((index + 0.5) / all.length) * runMs }));
 };
 
 /** Members that come and go: each makes every group share its partitions anew, twice. */
-const storm = async (stack: Stack, members: number): Promise<void> => {
-  for (let index = 0; index < members; index += 1) {
-    const server = await startServer('unused', {
-      port: await freePort(),
-      environment: stack.environment,
-      args: ['--role', 'orchestrator,timers,order,payment,inventory,shipping'],
-    }).catch(() => undefined);
-    await server?.stop();
+const storm = async ({ environment }: Stack, members: number, logFile: string): Promise<void> => {
+  const log = await open(logFile, 'a');
+  try {
+    for (let index = 0; index < members; index += 1) {
+      const server = await startServer('unused', {
+        port: await freePort(),
+        environment,
+        args: ['--role', 'orchestrator,timers,order,payment,inventory,shipping', '--log-level', 'info'],
+        stdio: ['ignore', log.fd, log.fd],
+      }).catch(() => undefined);
+      await server?.stop();
+    }
+  } finally {
+    await log.close();
   }
 };
