@@ -23,12 +23,15 @@ export interface Leases {
   /**
    * Competes for leases of one kind, named by the pieces, with all processes that do: each gets its fair share, and what
    * one that died had is taken over within 10 s. `begin` is called with each lease that is got, and its `close` when it
-   * is lost or given up; one that rejects is given up, and competed for again later. `held` names the pieces. `close`
-   * gives up all.
+   * is lost or given up; one that rejects is given up, left to the others, and competed for again later, one piece first
+   * where none could begin. `able`, asked now and then, says how many of them this process could do now (left out: all):
+   * what is more than that goes to those that could, and stays where nobody could. `held` names the pieces. `close` gives
+   * up all.
    */
   compete(
     kind: string,
     pieces: readonly string[],
     begin: (lease: Lease) => Leased | Promise<Leased>,
+    able?: () => number,
   ): { held(): readonly string[]; close(): Promise<void> };
 }

@@ -7,6 +7,8 @@ const giveUpMsMax = 3_000;
 
 /** A lease in our hands, and what is done under it. */
 export type HeldLease = Lease & {
+  /** What is to be done under it has begun. */
+  hasBegun(): boolean;
   /** It was renewed: it is ours until then by our monotonic clock. */
   oursUntil(time: number): void;
   /** It is ours no more. */
@@ -31,6 +33,7 @@ type Holding = {
 export const holdLease = ({ name, piece, epoch, until, begin, clock, logger, gone }: Holding): HeldLease => {
   const losing = new AbortController();
   let refused = false;
+  let running = false;
   let cancelLoss = () => {};
   let ended: Promise<void> | undefined;
 
@@ -68,6 +71,7 @@ export const holdLease = ({ name, piece, epoch, until, begin, clock, logger, gon
   const beginSafely = async (): Promise<Leased | undefined> => {
     try {
       const leased = await begin({ name, piece, epoch, lost: losing.signal });
+      running = true;
       logger.debug({ lease: name, epoch }, 'lease taken');
       return leased;
     } catch (error) {
@@ -77,7 +81,16 @@ export const holdLease = ({ name, piece, epoch, until, begin, clock, logger, gon
     }
   };
 
-  const held: HeldLease = { name, piece, epoch, lost: losing.signal, oursUntil, lose, giveUp };
+  const held: HeldLease = {
+    name,
+    piece,
+    epoch,
+    lost: losing.signal,
+    hasBegun: () => running,
+    oursUntil,
+    lose,
+    giveUp,
+  };
   const begun = beginSafely();
   void begun.then(() => (refused ? giveUp() : undefined));
   oursUntil(until);

@@ -45,7 +45,7 @@ describeOnStack('leases in PostgreSQL', () => {
 
   const competitor = (
     kind: string,
-    { of = pieces, onBegin = (_: Lease) => {}, onClose = async () => {} } = {},
+    { of = pieces, onBegin = (_: Lease) => {}, onClose = async () => {}, able = () => of.length } = {},
   ): Competitor => {
     let reached = true;
     const { postgres } = database;
@@ -72,6 +72,7 @@ describeOnStack('leases in PostgreSQL', () => {
           },
         };
       },
+      able,
     );
     const it: Competitor = {
       leases: held,
@@ -195,6 +196,80 @@ describeOnStack('leases in PostgreSQL', () => {
     await until(() => one.leases.size === 1);
     expect(tries).toBe(2);
   });
+
+  it('leaves everything to those that can begin, whoever cannot, until it can', async () => {
+    const kind = freshKind();
+    let refusing = true;
+    let tries = 0;
+    const one = competitor(kind, {
+      onBegin: () => {
+        tries += 1;
+        if (refusing) throw new Error('cannot reach what it takes');
+      },
+    });
+    await until(() => tries >= pieces.length);
+    const two = competitor(kind);
+    await until(() => two.leases.size === pieces.length);
+    const [before, begun] = [tries, two.begun.length];
+    await wait(4_000);
+    // It tries again, with one at a time and ever less often; the other takes that one up again at once.
+    expect(tries - before).toBeLessThanOrEqual(2);
+    expect(two.begun.length - begun).toBeLessThanOrEqual(2);
+    refusing = false;
+    await until(() => one.leases.size === 4 && two.leases.size === 4, 25_000);
+  }, 60_000);
+
+  it('finds a piece that it can begin with, whichever it is given first', async () => {
+    const kind = freshKind();
+    const two = competitor(kind, { of: ['a', 'b', 'c'] });
+    await until(() => two.leases.size === 3);
+    const one = competitor(kind, {
+      of: ['a', 'b', 'c'],
+      onBegin: ({ piece }) => {
+        if (piece === 'a') throw new Error('cannot make sense of it');
+      },
+    });
+    await until(() => one.leases.size === 1 && two.leases.size === 2, 20_000);
+  }, 60_000);
+
+  it('leaves no piece to nobody where one of two cannot begin with some, and the other has its share', async () => {
+    const kind = freshKind();
+    const two = competitor(kind);
+    await until(() => two.leases.size === 8);
+    // Somebody who competes no more has these two for a while.
+    const names = [`${kind}/0`, `${kind}/1`];
+    const taking = `update lease set owner = 'another', until = now() + interval '5 s' where name = any($1)`;
+    await database.postgres.query(taking, [names]);
+    await until(() => two.leases.size === 6);
+    const one = competitor(kind, {
+      onBegin: ({ piece }) => {
+        if (Number(piece) < 2) throw new Error('cannot make sense of it');
+      },
+    });
+    await until(() => one.leases.size === 2 && two.leases.size === 4);
+    await until(() => one.leases.size === 4 && two.leases.size === 4, 40_000);
+    expect([...one.leases.keys(), ...two.leases.keys()].toSorted()).toEqual(pieces);
+    expect(one.leases.has('0') || one.leases.has('1')).toBe(false);
+  }, 60_000);
+
+  it('gives all at once to those that could do it, a little back to one that tries, and keeps it where nobody could', async () => {
+    const kind = freshKind();
+    let [could, others] = [8, 8];
+    const one = competitor(kind, { able: () => could });
+    await until(() => one.leases.size === 8);
+    const two = competitor(kind, { able: () => others });
+    await until(() => one.leases.size === 4 && two.leases.size === 4);
+    could = 0;
+    await until(() => two.leases.size === 8);
+    could = 1;
+    await until(() => one.leases.size === 1 && two.leases.size === 7);
+    others = 0;
+    could = 0;
+    await wait(4_000);
+    expect(one.leases.size + two.leases.size).toBe(8);
+    could = 8;
+    await until(() => one.leases.size === 8);
+  }, 60_000);
 
   it('does not wait for ever for the end of what is given up: it is told that it is over', async () => {
     const kind = freshKind();
