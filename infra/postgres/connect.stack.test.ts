@@ -1,10 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import { describeOnStack, type FreshDatabase, freshDatabase, silent } from '../../test/stack/kit.ts';
 import { UnavailableError } from '../errors.ts';
 import { systemClock } from '../system.ts';
 import { openPostgres } from './connect.ts';
+
+jest.setTimeout(30_000);
 
 describeOnStack('PostgreSQL, as we are connected to it', () => {
   let database: FreshDatabase;
@@ -70,6 +72,19 @@ describeOnStack('PostgreSQL, as we are connected to it', () => {
     });
     await expect(paused).rejects.toThrow(/idle-in-transaction timeout/);
     await expect(paused).rejects.toThrow(UnavailableError);
+  });
+
+  it('counts the waiting for a connection in what a statement may take', async () => {
+    const settings = { ...database.settings, connectionsMax: 1 };
+    const postgres = openPostgres(settings, { clock: systemClock, logger: silent });
+    const before = postgres.query('select pg_sleep(3)');
+    const begun = performance.now();
+    await expect(postgres.query('select pg_sleep(12)')).rejects.toThrow(UnavailableError);
+    const tookMs = performance.now() - begun;
+    await before;
+    expect(tookMs).toBeGreaterThan(9_500);
+    expect(tookMs).toBeLessThan(12_500);
+    await postgres.close();
   });
 
   it('does not take for committed what was rolled back because a failure was passed over', async () => {

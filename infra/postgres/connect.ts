@@ -29,10 +29,13 @@ export type Postgres = {
   readonly schema: string;
   /**
    * One statement, committed and synced when it resolves. Rejects with `UnavailableError` where it is not known
-   * whether it was carried out, else with what the server refused.
+   * whether it was carried out, else with what the server refused. Takes 10 s at most, waiting for a connection included.
    */
   readonly query: Sql;
-  /** All that `run` does in one transaction, committed when it resolves, rolled back where it rejects. As `query`. */
+  /**
+   * All that `run` does in one transaction, committed when it resolves, rolled back where it rejects. As `query`; it has
+   * begun within 10 s, and each statement of it takes 20 s at most.
+   */
   transaction<T>(run: (query: Sql) => Promise<T>, isolation?: 'read committed' | 'snapshot'): Promise<T>;
   /**
    * Hears notices (`NOTIFY`) on a connection of its own, for ever. `undefined`: it has connected, now or again, and may
@@ -43,10 +46,14 @@ export type Postgres = {
   close(): Promise<void>;
 };
 
+/** What is asked for by itself, and the begin of a transaction: somebody may be waiting for the answer. */
+const askedMsMax = 10_000;
+/** Part of it: until there is a connection, a new one or one that others have given back. */
+const connectMsMax = 5_000;
+/** A transaction that has begun may look at all there is. */
 const statementMsMax = 15_000;
 /** The client gives up later than the server, so that the server's own verdict comes first where it can speak. */
 const answerMsMax = 20_000;
-const connectMsMax = 5_000;
 const idleMsMax = 30_000;
 
 /** Numbers come as numbers: positions, revisions and amounts stay below 2^53. JSON comes as text: who reads it parses. */
@@ -99,6 +106,9 @@ const commit = async (client: pg.PoolClient): Promise<void> => {
     );
 };
 
+/** A connection that is lent: how long its first answer may take, and whether another may use it afterwards. */
+type Lending = { readonly client: pg.PoolClient; readonly msLeft: number; sound: boolean };
+
 /** Opens a pool; nothing is connected before the first statement, so it never fails. */
 export const openPostgres = (
   settings: PostgresSettings,
@@ -121,51 +131,68 @@ export const openPostgres = (
     return made;
   };
 
-  const sqlOf =
-    (client: pg.Pool | pg.PoolClient): Sql =>
-    async <Row>(text: string, values: readonly unknown[] = []) => {
-      if (closed) throw new UnavailableError('PostgreSQL: the pool is closed');
-      try {
-        const { rows } = await client.query({ name: nameOf(text), text, values: values as unknown[] });
-        return rows as readonly Row[];
-      } catch (error) {
-        throw postgresError(error);
-      }
-    };
+  // Between two statements nobody else listens: without this a connection that breaks there would end the process.
+  const whyBroken = (error: Error) => logger.debug({ err: error }, 'a connection to PostgreSQL broke in use');
 
-  const transaction: Postgres['transaction'] = async (run, isolation = 'read committed') => {
-    let client: pg.PoolClient;
+  const asked = async <Row>(
+    client: pg.PoolClient,
+    text: string,
+    values: readonly unknown[],
+    msMax: number,
+  ): Promise<readonly Row[]> => {
+    if (closed) throw new UnavailableError('PostgreSQL: the pool is closed');
+    const named = { name: nameOf(text), text, values: values as unknown[], query_timeout: msMax };
     try {
-      client = await pool.connect();
+      return (await client.query(named)).rows;
     } catch (error) {
       throw postgresError(error);
     }
-    // Between two statements nobody else listens: without this a connection that breaks there would end the process.
-    const whyBroken = (error: Error) =>
-      logger.debug({ err: error }, 'a connection to PostgreSQL broke in use');
+  };
+
+  /** Lends a connection to `use`; one on which it has not had every answer is not used again. */
+  const lent = async <T>(use: (lending: Lending) => Promise<T>): Promise<T> => {
+    if (closed) throw new UnavailableError('PostgreSQL: the pool is closed');
+    const until = clock.monotonic() + askedMsMax;
+    const client = await pool.connect().catch((error: unknown) => {
+      throw postgresError(error);
+    });
     client.on('error', whyBroken);
-    let broken = false;
+    const lending = { client, msLeft: Math.max(1, until - clock.monotonic()), sound: true };
     try {
-      const query = sqlOf(client);
-      await query(begins[isolation]);
-      const result = await run(query);
-      await commit(client);
-      return result;
+      return await use(lending);
     } catch (error) {
-      broken = await client.query('rollback').then(
-        () => error instanceof UnavailableError,
-        () => true,
-      );
+      if (error instanceof UnavailableError) lending.sound = false;
       throw error;
     } finally {
       client.off('error', whyBroken);
-      client.release(broken);
+      client.release(!lending.sound);
     }
   };
 
+  const query: Sql = (text, values = []) => lent(({ client, msLeft }) => asked(client, text, values, msLeft));
+
+  const transaction: Postgres['transaction'] = (run, isolation = 'read committed') =>
+    lent(async (lending) => {
+      const { client, msLeft } = lending;
+      await asked(client, begins[isolation], [], msLeft);
+      try {
+        const result = await run((text, values = []) => asked(client, text, values, answerMsMax));
+        await commit(client);
+        return result;
+      } catch (error) {
+        // Who does not answer is not asked for this, too: the server ends a transaction with its connection.
+        if (!(error instanceof UnavailableError))
+          lending.sound = await client.query('rollback').then(
+            () => true,
+            () => false,
+          );
+        throw error;
+      }
+    });
+
   return {
     schema: settings.schema,
-    query: sqlOf(pool),
+    query,
     transaction,
     listen: (channel, onNotice) =>
       listening(() => new pg.Client(clientConfig(settings)), channel, onNotice, { clock, logger }),

@@ -145,6 +145,49 @@ describeOnStack('what the log asks of PostgreSQL', () => {
     expect(await log.append(freshStream(), noStream, someEvents(5))).toMatchObject({ position: 10 });
   });
 
+  it('refuses in time what stands behind a call without an answer, sends it no more, and takes the late answer', async () => {
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const late = (postgres: Postgres): Postgres => ({
+      ...postgres,
+      query: async (text, values) => {
+        const rows = await postgres.query<never>(text, values);
+        if (/log_append|log_read/.test(text)) await answered;
+        return rows;
+      },
+    });
+    const log = await logs.open({ limits: { answerMsMax: 300, readsInFlightMax: 1 } }, (it) =>
+      late(noting(it)),
+    );
+    const [stream, event] = [freshStream(), anEvent()];
+    const turn = () => new Promise((resolve) => setTimeout(resolve, 100));
+    const asks = [
+      () => log.append(stream, noStream, [event]),
+      () => log.append(freshStream(), noStream, [anEvent()]),
+      () => log.append(stream, 0, [anEvent()]),
+      () => log.readStream(stream),
+      () => log.headOf(freshStream()),
+    ];
+    const refusals: Promise<unknown>[] = [];
+    for (const ask of asks) {
+      const begun = performance.now();
+      const refused = expect(ask()).rejects.toBeInstanceOf(UnavailableError);
+      refusals.push(refused.then(() => expect(performance.now() - begun).toBeGreaterThan(290)));
+      await turn();
+    }
+    await Promise.all(refusals);
+    expect(asked).toEqual(['log_append', 'log_read']);
+
+    const again = log.append(stream, noStream, [event]);
+    answer();
+    expect(await again).toMatchObject({ revision: 0, position: 1 });
+    expect(asked).toEqual(['log_append', 'log_read', 'log_append']);
+    expect(await log.head()).toBe(1);
+    expect(idsOf(await log.readStream(stream))).toEqual([event.id]);
+  });
+
   it('lets an append that PostgreSQL cannot store fail alone', async () => {
     const log = await logs.open();
     const [one, wrong, two] = await Promise.allSettled([

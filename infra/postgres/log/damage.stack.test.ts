@@ -50,7 +50,9 @@ describeOnStack('a log in PostgreSQL that is not what was written', () => {
     expect(failure.message).toContain(`record 3 (${stream} `);
     expect(failure.message).toContain('does not match its checksum');
     expect(seen.map(({ position }) => position)).toEqual([1, 2]);
-    await expect(log.readAll(2, 1)).rejects.toThrow('record 3');
+    expect((await log.readAll(0, 5)).map(({ position }) => position)).toEqual([1, 2]);
+    await expect(log.readAll(2, 5)).rejects.toThrow('record 3');
+    await expect(log.readAll(2, 5)).rejects.toBeInstanceOf(DamagedError);
     await expect(log.readStream(stream)).rejects.toBeInstanceOf(DamagedError);
     expect(await log.readAll(3, 2)).toHaveLength(2);
   });
@@ -63,6 +65,8 @@ describeOnStack('a log in PostgreSQL that is not what was written', () => {
     const { log, failure } = await fails();
     expect(failure).toBeInstanceOf(DamagedError);
     expect(failure.message).toContain(`position ${position} is missing`);
+    expect(await log.readAll(0, 5)).toHaveLength(position - 1);
+    await expect(log.readAll(position - 1, 5)).rejects.toThrow(`position ${position} is missing`);
     await expect(log.readStream(stream)).rejects.toThrow(`${stream} ${revision} is missing`);
     expect(await log.readStream(stream, { max: 2 })).toHaveLength(2);
   });

@@ -61,8 +61,8 @@ export const logFollowing = (parts: FollowingParts) => {
     crowd.poke();
   };
 
-  /** Records after a position; `sound`: those before the first that cannot be read, where there are any. */
-  const readAfter = async (after: number, max: number, sound = false): Promise<readonly Sized[]> => {
+  /** Records after a position: those before the first that cannot be read, where there are any. */
+  const readAfter = async (after: number, max: number): Promise<readonly Sized[]> => {
     const headBefore = head;
     const rows = await reading(() => postgres.query<RowOfStream>(afterText, [after, max]));
     await decoder.prepare(rows);
@@ -75,12 +75,11 @@ export const logFollowing = (parts: FollowingParts) => {
         records.push(decoder.decodeOfStream(row));
       }
     } catch (error) {
-      if (!sound || records.length === 0) throw error;
+      if (records.length === 0) throw error;
     }
     return records;
   };
-  const readSound = (after: number, max: number) => readAfter(after, max, true);
-  const tail = logTail(readSound, clock, parts.limits);
+  const tail = logTail(readAfter, clock, parts.limits);
   const crowd = followers({
     clock,
     head: () => head,

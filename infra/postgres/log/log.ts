@@ -53,6 +53,7 @@ const defaults: PostgresLogLimits = {
   callEventsMax: 2_000,
   callBytesMax: 4 * mebibyte,
   callsInFlightMax: 1,
+  answerMsMax: 10_000,
   readStreamsMax: 256,
   readsInFlightMax: 2,
   recentMax: 8_192,
@@ -105,7 +106,7 @@ export const openPostgresLog = async (options: PostgresLogOptions): Promise<Post
       options.onFailure?.(error);
     },
   });
-  const streams = streamReads(postgres, decoder, limits);
+  const streams = streamReads(postgres, decoder, { clock, limits });
   const writer = logWriter({
     call: appendCalls(postgres, intake.typeOf),
     intake,
@@ -127,7 +128,7 @@ export const openPostgresLog = async (options: PostgresLogOptions): Promise<Post
     problems: () => (problem === undefined ? [] : [problem]),
     importRecords: recordImport(postgres, types, reading),
     close: () => {
-      closed ??= writer.close().then(following.close);
+      closed ??= writer.close().then(following.close).finally(streams.close);
       return closed;
     },
   };

@@ -1,9 +1,11 @@
 import type { StreamName } from '@recourse/contracts/streams';
 import { splitStream } from '../../log/names.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { noStream, type ReadOptions, type RecordedEvent } from '../../ports/event-log.ts';
 import type { Postgres } from '../connect.ts';
 import { int4Array, int8Array, textArray } from './arrays.ts';
 import { damage, type RecordDecoder, type Row } from './records.ts';
+import { timeLimit } from './time-limit.ts';
 
 /** What reads may send. */
 export type ReadLimits = {
@@ -11,6 +13,8 @@ export type ReadLimits = {
   readonly readStreamsMax: number;
   /** While so many statements are on their way, what comes waits, and joins. */
   readonly readsInFlightMax: number;
+  /** How long a read may take from when it is asked for, those before it included. */
+  readonly answerMsMax: number;
 };
 
 type Found = Row & { readonly asked: number; readonly head: number };
@@ -36,7 +40,12 @@ const rangeOf = ({ from, max, backwards }: Ask, head: number) => {
 };
 
 /** Reads streams: all reads that wait go in one statement, and see what was synced before it. */
-export const streamReads = (postgres: Postgres, decoder: RecordDecoder, limits: ReadLimits) => {
+export const streamReads = (
+  postgres: Postgres,
+  decoder: RecordDecoder,
+  { clock, limits }: { readonly clock: Clock; readonly limits: ReadLimits },
+) => {
+  const limit = timeLimit<Ask>(clock, limits.answerMsMax);
   let waiting: Ask[] = [];
   let inFlight = 0;
   let scheduled = false;
@@ -62,14 +71,16 @@ export const streamReads = (postgres: Postgres, decoder: RecordDecoder, limits: 
   };
 
   const send = async () => {
-    const asks = waiting.slice(0, limits.readStreamsMax);
+    const taken = waiting.slice(0, limits.readStreamsMax);
     waiting = waiting.slice(limits.readStreamsMax);
+    const asks = taken.filter(limit.waits);
     inFlight += 1;
     try {
-      await read(asks);
+      if (asks.length > 0) await read(asks);
     } catch (error) {
       for (const { reject } of asks) reject(error);
     }
+    for (const ask of asks) limit.end(ask);
     inFlight -= 1;
     schedule();
   };
@@ -118,6 +129,7 @@ export const streamReads = (postgres: Postgres, decoder: RecordDecoder, limits: 
         take: (rows) => resolve(answer(asked, rows)),
         reject,
       };
+      limit.begin(asked);
       waiting.push(asked);
       schedule();
     });
@@ -127,5 +139,6 @@ export const streamReads = (postgres: Postgres, decoder: RecordDecoder, limits: 
       ask(stream, options, recordsOf),
     headOf: (stream: StreamName): Promise<number> =>
       ask(stream, { max: 0 }, (_, rows) => rows[0]?.head ?? noStream),
+    close: limit.close,
   };
 };

@@ -1,16 +1,21 @@
-import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
 import { anEvent, freshStream } from '../../../test/contract/event-log/events.ts';
 import { describeOnOwnServers, silent } from '../../../test/stack/kit.ts';
 import { type Stack, startStack } from '../../../test/stack/stack.ts';
 import { StartError, UnavailableError } from '../../errors.ts';
 import { type NewEvent, noStream, type RecordedEvent } from '../../ports/event-log.ts';
-import type { PostgresSettings } from '../connect.ts';
+import { systemClock } from '../../system.ts';
+import { openPostgres, type Postgres, type PostgresSettings } from '../connect.ts';
 import { migratePostgres } from '../migrate.ts';
 import type { PostgresLog } from './log.ts';
 import { eventually, openedLogs } from './testing/logs.ts';
 
 const workers = 16;
 const rounds = 2;
+/** What is promised, and what a busy machine adds. */
+const answerMsMax = 10_000 + 2_500;
+
+jest.setTimeout(60_000);
 
 describeOnOwnServers('the log in a PostgreSQL that goes away', () => {
   let stack: Stack;
@@ -82,6 +87,44 @@ describeOnOwnServers('the log in a PostgreSQL that goes away', () => {
       expect(records.map(({ position }) => position)).toEqual(positions);
       for (const { id, position } of acknowledged) expect(records[position - 1]!.id).toBe(id);
     }
+  });
+
+  it('is not waited for longer than is said, where it answers nobody: also not for a connection, or behind others', async () => {
+    const log = await logs.open();
+    const [postgres, other] = [1, 2].map((connectionsMax) =>
+      openPostgres({ ...settings, connectionsMax }, { clock: systemClock, logger: silent }),
+    ) as [Postgres, Postgres];
+    await Promise.all([postgres, other].map((pool) => pool.query('select 1')));
+    const [stream, event] = [freshStream(), anEvent()];
+    await log.readStream(stream);
+    stack.postgres.pause();
+
+    const refusals: Promise<void>[] = [];
+    const ask = (asked: Promise<unknown>) => {
+      const begun = performance.now();
+      const refused = expect(asked).rejects.toBeInstanceOf(UnavailableError);
+      refusals.push(refused.then(() => expect(performance.now() - begun).toBeLessThan(answerMsMax)));
+    };
+    const askAll = (asked: NewEvent) => {
+      ask(log.append(stream, noStream, [asked]));
+      ask(log.append(freshStream(), noStream, [anEvent()]));
+      for (const one of [1, 2, 3]) ask(log.readStream(stream, { max: one }));
+      ask(log.readAll(0, 10));
+      ask(log.head());
+      for (const _ of [1, 2, 3]) ask(postgres.query('select 1'));
+      for (const _ of [1, 2, 3]) ask(other.transaction((query) => query('select 1')));
+    };
+    askAll(event);
+    await new Promise((resolve) => setTimeout(resolve, 4_000));
+    askAll(anEvent());
+    await Promise.all(refusals);
+
+    stack.postgres.resume();
+    expect(await postgres.query('select 1 as one')).toEqual([{ one: 1 }]);
+    // It may have been stored meanwhile, or may be yet: the same append tells, and stores it once.
+    expect(await appended(log, stream, noStream, event)).toMatchObject({ revision: 0 });
+    expect((await log.readStream(stream)).map(({ id }) => id)).toEqual([event.id]);
+    await Promise.all([postgres, other].map((pool) => pool.close()));
   });
 
   it.each([

@@ -4,6 +4,7 @@ import type { appendIntake } from '../../log/intake.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Appended, NewEvent } from '../../ports/event-log.ts';
 import type { AppendAnswer, AppendCall } from './calls.ts';
+import { timeLimit } from './time-limit.ts';
 
 /** What a writer may hold and send. */
 export type WriterLimits = {
@@ -15,6 +16,8 @@ export type WriterLimits = {
   readonly callBytesMax: number;
   /** While so many are on their way, what comes waits, and joins. */
   readonly callsInFlightMax: number;
+  /** How long an append may take from when it is asked for, those before it included. */
+  readonly answerMsMax: number;
 };
 
 /** What a writer works with. */
@@ -46,6 +49,7 @@ type Pending = AppendCall & {
  */
 export const logWriter = (parts: WriterParts) => {
   const { call, intake, clock, limits, onStored } = parts;
+  const limit = timeLimit<Pending>(clock, limits.answerMsMax);
   /** Those that may go: no other append to their streams is before them. */
   let ready: Pending[] = [];
   /** By stream that has an append ready or on its way: those behind it. */
@@ -70,7 +74,9 @@ export const logWriter = (parts: WriterParts) => {
     return taken;
   };
 
-  const letGo = ({ stream, events, bytes }: Pending) => {
+  const letGo = (pending: Pending) => {
+    const { stream, events, bytes } = pending;
+    limit.end(pending);
     eventsHeld -= events.length;
     bytesHeld -= bytes;
     const next = behind.get(stream)!.shift();
@@ -107,8 +113,9 @@ export const logWriter = (parts: WriterParts) => {
 
   const transact = async () => {
     const taken = take();
+    const wanted = taken.filter(limit.waits);
     inFlight += 1;
-    await send(taken);
+    if (wanted.length > 0) await send(wanted);
     inFlight -= 1;
     for (const pending of taken) letGo(pending);
     if (behind.size === 0) onIdle();
@@ -127,6 +134,7 @@ export const logWriter = (parts: WriterParts) => {
   };
 
   const queue = (pending: Pending) => {
+    limit.begin(pending);
     eventsHeld += pending.events.length;
     bytesHeld += pending.bytes;
     const waiting = behind.get(pending.stream);
@@ -158,6 +166,7 @@ export const logWriter = (parts: WriterParts) => {
         await new Promise<void>((resolve) => {
           onIdle = resolve;
         });
+      limit.close();
     },
   };
 };
