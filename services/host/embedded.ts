@@ -29,11 +29,13 @@ import { refuseMoved } from './move/moved.ts';
 import {
   type Closing,
   closeAll,
+  composed,
   deadLetterKeysOf,
   newOrdersOf,
   openApi,
   openFolderParts,
   participantsOf,
+  together,
 } from './parts.ts';
 
 /** Who starts it listens by `onFatal`; the others are what a test puts in the place of the real thing. */
@@ -69,15 +71,8 @@ export type Recourse = {
  * and carrier, all in this process. Rejects with `StartError` where it cannot start, or with the error of the socket;
  * whatever was open is closed again.
  */
-export const startEmbedded = async (config: Config, overrides: EmbeddedOverrides = {}): Promise<Recourse> => {
-  const closing: Closing = [];
-  try {
-    return await compose(config, overrides, closing);
-  } catch (error) {
-    await closeAll(closing);
-    throw error;
-  }
-};
+export const startEmbedded = (config: Config, overrides: EmbeddedOverrides = {}): Promise<Recourse> =>
+  composed((closing) => compose(config, overrides, closing));
 
 const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Closing): Promise<Recourse> => {
   const { clock = systemClock } = overrides;
@@ -203,6 +198,10 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
   for (const { group } of [sagas, orders, payment, inventory, shipping, timers]) broker.consume(group);
   await timers.start();
   closing.push(() => timers.close());
+  // Who waits is answered before the connections are closed, and those before anything that they need. The groups
+  // begin nothing more meanwhile.
+  closing.push(together([http.close, () => broker.close()]));
+  closing.push(() => live.close());
   http.answerBy(api);
 
   let closed: Promise<void> | undefined;
@@ -214,12 +213,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     log,
     close: () => {
       stopping = true;
-      // Who waits is answered before the connections are closed, and those before anything that they need. The groups
-      // begin nothing more meanwhile.
-      closed ??= live
-        .close()
-        .then(() => Promise.all([http.close(), broker.close()]))
-        .then(() => closeAll(closing));
+      closed ??= closeAll(closing);
       return closed;
     },
   };

@@ -28,9 +28,34 @@ import type { Config } from './config.ts';
 /** What is closed in the end, last opened first. */
 export type Closing = (() => void | Promise<void>)[];
 
-/** Closes what is open, last opened first. */
+/** Closes what is open, last opened first, whatever becomes of each. Rejects in the end with the first failure. */
 export const closeAll = async (closing: Closing): Promise<void> => {
-  for (const close of closing.splice(0).reverse()) await close();
+  const failures: unknown[] = [];
+  for (const close of closing.splice(0).reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+};
+
+/** A step of closing in which several are closed at once: it has ended when all of them have. */
+export const together = (closing: Closing) => async (): Promise<void> => {
+  const closed = await Promise.allSettled(closing.map(async (close) => close()));
+  for (const it of closed) if (it.status === 'rejected') throw it.reason;
+};
+
+/** Composes; where that fails, closes what was open already, and rejects with why it failed. */
+export const composed = async <T>(compose: (closing: Closing) => Promise<T>): Promise<T> => {
+  const closing: Closing = [];
+  try {
+    return await compose(closing);
+  } catch (error) {
+    await closeAll(closing).catch(() => {});
+    throw error;
+  }
 };
 
 /** The version of the saga on which new orders begin. */

@@ -10,7 +10,7 @@ import { createLogger } from '@recourse/infra/telemetry/logger';
 import { createMetrics } from '@recourse/infra/telemetry/metrics';
 import { type Environment, readConfig } from './config.ts';
 import { listen, urlOf } from './listen.ts';
-import { type Closing, closeAll, openApi, openFolderParts, participantsOf } from './parts.ts';
+import { type Closing, closeAll, composed, openApi, openFolderParts, participantsOf } from './parts.ts';
 
 /** A data folder that is open for reading: the same API, in this process. */
 export type Reading = {
@@ -29,15 +29,8 @@ const host = '127.0.0.1';
  *
  * Throws `StartError`: `no-log` where there is none, `data-folder-held` where a process has the folder.
  */
-export const openForReading = async (dataDir: string, environment: Environment): Promise<Reading> => {
-  const closing: Closing = [];
-  try {
-    return await compose(resolve(dataDir), environment, closing);
-  } catch (error) {
-    await closeAll(closing);
-    throw error;
-  }
-};
+export const openForReading = (dataDir: string, environment: Environment): Promise<Reading> =>
+  composed((closing) => compose(resolve(dataDir), environment, closing));
 
 const compose = async (dataDir: string, environment: Environment, closing: Closing): Promise<Reading> => {
   const clock = systemClock;

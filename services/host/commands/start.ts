@@ -32,6 +32,9 @@ export const startCommand = (environment: Environment): Command =>
     else await start(config);
   });
 
+/** What runs here, by how it is ended now: what has not started yet is given up. */
+type Recourse = { close: () => Promise<void> };
+
 /** Starts everything, says where it is, and leaves by a signal, or with exit code 1 where it cannot go on. */
 export const start = async (config: Config, overrides: EmbeddedOverrides = {}): Promise<void> => {
   if (config.allowUnauthenticated) {
@@ -41,21 +44,18 @@ export const start = async (config: Config, overrides: EmbeddedOverrides = {}): 
       ),
     );
   }
-  let close = async () => {};
+  const recourse: Recourse = { close: async () => {} };
   const onFatal = (error: Error) => {
     complain(`Recourse cannot go on: ${error.message}`);
-    leave(close, config.shutdownMsMax, 1);
+    leave(recourse.close, config.shutdownMsMax, 1);
   };
-  if (isDistributed(config))
-    return startRoles(config, onFatal, (started) => {
-      close = started;
-    });
+  if (isDistributed(config)) return startRoles(config, onFatal, recourse);
   const { startEmbedded } = await import('../embedded.ts');
   const running = await startEmbedded(config, { ...overrides, onFatal }).catch((error: unknown) => {
     throw explained(error, config);
   });
-  close = running.close;
-  closeOnSignal(close, config.shutdownMsMax);
+  recourse.close = running.close;
+  closeOnSignal(recourse, config.shutdownMsMax);
   print(`${colours.bold('Recourse')} listens on ${colours.cyan(running.url)}`);
   print(`Data:  ${running.dataDir}${running.isNew ? ' (new)' : ''}`);
   print(`Docs:  ${running.url}/docs`);
@@ -67,19 +67,18 @@ export const start = async (config: Config, overrides: EmbeddedOverrides = {}): 
 const startRoles = async (
   config: Config,
   onFatal: (error: Error) => void,
-  started: (close: () => Promise<void>) => void,
+  recourse: Recourse,
 ): Promise<void> => {
   const { startDistributed } = await import('../distributed/distributed.ts');
   const giveUp = new AbortController();
-  let close = async () => giveUp.abort();
-  closeOnSignal(() => close(), config.shutdownMsMax);
+  recourse.close = async () => giveUp.abort();
+  closeOnSignal(recourse, config.shutdownMsMax);
   const running = await startDistributed(config, { onFatal, signal: giveUp.signal }).catch(
     (error: unknown) => {
       throw explained(error, config);
     },
   );
-  close = running.close;
-  started(close);
+  recourse.close = running.close;
   print(`${colours.bold('Recourse')} listens on ${colours.cyan(running.url)}`);
   print(`Roles: ${[...config.role].join(', ')}`);
   if (config.role.has('api')) print(`Docs:  ${running.url}/docs`);
@@ -107,7 +106,7 @@ const curlToTry = (url: string, demoStock: boolean) => {
 /** A key press on a terminal comes twice, from the terminal and from npm: a second one is one that comes later. */
 const samePressMs = 500;
 
-const closeOnSignal = (close: () => Promise<void>, shutdownMsMax: number) => {
+const closeOnSignal = (recourse: Recourse, shutdownMsMax: number) => {
   let firstAt: number | undefined;
   const stop = (signal: NodeJS.Signals) => {
     const now = systemClock.monotonic();
@@ -117,7 +116,7 @@ const closeOnSignal = (close: () => Promise<void>, shutdownMsMax: number) => {
     }
     firstAt = now;
     complain(`${signal}: taking no new orders, ending what is in hand.`);
-    leave(close, shutdownMsMax, 0);
+    leave(recourse.close, shutdownMsMax, 0);
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);

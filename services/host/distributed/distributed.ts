@@ -9,7 +9,7 @@ import { createMetrics } from '@recourse/infra/telemetry/metrics';
 import type { Config } from '../config.ts';
 import { listen, urlOf } from '../listen.ts';
 import { checkMachines } from '../machines/check.ts';
-import { type Closing, closeAll } from '../parts.ts';
+import { type Closing, closeAll, composed, together } from '../parts.ts';
 import { openApiRole } from './api-role.ts';
 import { type Ground, openGround } from './ground.ts';
 import { openGroups, openParticipants } from './groups.ts';
@@ -32,18 +32,10 @@ export type DistributedProcess = {
  * The distributed composition: of the same services, those that the roles name, over Kafka, PostgreSQL and, where it is
  * set, EventStoreDB. Rejects with `StartError` where it cannot start; whatever was open is closed again.
  */
-export const startDistributed = async (
+export const startDistributed = (
   config: Config,
   overrides: DistributedOverrides = {},
-): Promise<DistributedProcess> => {
-  const closing: Closing = [];
-  try {
-    return await compose(config, overrides, closing);
-  } catch (error) {
-    await closeAll(closing);
-    throw error;
-  }
-};
+): Promise<DistributedProcess> => composed((closing) => compose(config, overrides, closing));
 
 const compose = async (
   config: Config,
@@ -109,20 +101,17 @@ const compose = async (
   for (const group of groups) broker.consume(group);
   http.answerBy(api?.api ?? createProcessApp(process));
 
+  // Who waits is answered before the connections are closed; the groups begin nothing more meanwhile.
+  closing.push(together([http.close, broker.close]));
+  closing.push(() => api?.live.close());
   let closed: Promise<void> | undefined;
-  const close = async () => {
-    stopping = true;
-    // Who waits is answered before the connections are closed; the groups begin nothing more meanwhile.
-    await api?.live.close();
-    await Promise.all([http.close(), broker.close()]);
-    await closeAll(closing);
-  };
   return {
     url: urlOf(config.host, http.port),
     port: http.port,
     log: ground.log,
     close: () => {
-      closed ??= close();
+      stopping = true;
+      closed ??= closeAll(closing);
       return closed;
     },
   };
