@@ -1,4 +1,5 @@
 import type { Message } from '../ports/broker.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { Shard } from './shard.ts';
 
 /** What was read at once and is on its way. */
@@ -8,23 +9,29 @@ type Batch = {
   readonly shards: readonly Shard[];
   readonly onAcked: () => void;
   acked: boolean;
+  /** By the monotonic clock. */
+  readonly sentAt: number;
 };
 
 type Sending = {
   /** Sends, as the publisher does. */
   readonly send: (messages: readonly Message[], isStale: (message: Message) => boolean) => Promise<void>;
-  /** Something was acknowledged. */
+  /** Places may have moved. */
   readonly onMoved: () => void;
+  /** Something was acknowledged: it was sent, and not passed over because its shard was lost meanwhile. */
+  readonly onAcknowledged: () => void;
   readonly onRejected: (error: unknown) => void;
+  readonly clock: Clock;
 };
 
 /**
  * What is on its way, in the order in which it was read. A shard's place of what is acknowledged moves over a batch only
  * when everything that was read before it is acknowledged as well.
  */
-export const batchesOnTheWay = ({ send, onMoved, onRejected }: Sending) => {
+export const batchesOnTheWay = ({ send, onMoved, onAcknowledged, onRejected, clock }: Sending) => {
   const batches: Batch[] = [];
   let waiting: (() => void)[] = [];
+  let acknowledgedAt = Number.NEGATIVE_INFINITY;
 
   const settle = () => {
     while (batches[0]?.acked === true) {
@@ -43,17 +50,31 @@ export const batchesOnTheWay = ({ send, onMoved, onRejected }: Sending) => {
     send: (
       messages: readonly Message[],
       isStale: (message: Message) => boolean,
-      batch: Omit<Batch, 'acked'>,
+      batch: Omit<Batch, 'acked' | 'sentAt'>,
     ): void => {
-      const onTheWay: Batch = { ...batch, acked: false };
+      const onTheWay: Batch = { ...batch, acked: false, sentAt: clock.monotonic() };
       batches.push(onTheWay);
       const acked = () => {
         onTheWay.acked = true;
         settle();
       };
+      const sent = () => {
+        if (!messages.every(isStale)) {
+          acknowledgedAt = clock.monotonic();
+          onAcknowledged();
+        }
+        acked();
+      };
       // After a rejection nothing is acknowledged any more: no checkpoint moves over what may be missing.
-      if (messages.length > 0) send(messages, isStale).then(acked, onRejected);
+      if (messages.length > 0) send(messages, isStale).then(sent, onRejected);
       else acked();
+    },
+    /** For how long something has been on its way, for shards that are ours, and nothing was acknowledged; else 0. */
+    silentMs: (): number => {
+      const first = batches.find(({ acked, shards }) => !acked && shards.some((shard) => !shard.isLost()));
+      return first === undefined
+        ? 0
+        : Math.max(0, clock.monotonic() - Math.max(first.sentAt, acknowledgedAt));
     },
     /** Resolves when everything that is on its way for a shard is acknowledged, or the shard is lost. */
     drained: async (shard: Shard): Promise<void> => {

@@ -39,8 +39,11 @@ type Process = {
   /** The leases that it has got, the last one of each shard. */
   readonly got: Map<string, Lease>;
   readonly fatal: Error[];
-  /** What it sends no longer arrives, and nobody tells it. */
+  /** How often it has begun with a shard. */
+  begun(): number;
+  /** What it sends no longer arrives, and nobody tells it; until it reaches Kafka again. */
   cutFromKafka(): void;
+  reachKafka(): void;
   /** It reaches nothing any more, and sends nothing: as if it had been killed. */
   kill(): void;
   pause(): void;
@@ -85,13 +88,19 @@ describeOnStack('the relay', () => {
   };
 
   /** `ackLateMs`: by how much later it hears what was acknowledged. */
-  const start = ({ of = log, count = shards, ackLateMs = 0 } = {}): Process => {
+  const start = ({ of = log, count = shards, ackLateMs = 0, silentMsMax = 10_000 } = {}): Process => {
     const process = pausableClock(systemClock);
     const { clock } = process;
     const { postgres } = database;
     let killed = false;
     let cut = false;
+    let begun = 0;
     let held: (() => void)[] = [];
+    const hold = () => new Promise<void>((resolve) => held.push(resolve));
+    const letGo = () => {
+      for (const go of held) go();
+      held = [];
+    };
     const alive: Postgres = {
       ...postgres,
       query: async (text, values) => {
@@ -107,11 +116,14 @@ describeOnStack('the relay', () => {
     publishers.push(real);
     const got = new Map<string, Lease>();
     const leases: Leases = {
-      compete: (kind, pieces, begin) =>
-        openLeases({ postgres: alive, clock, logger: silent }).compete(kind, pieces, (lease) => {
+      compete: (kind, pieces, begin, able) => {
+        const beginning = (lease: Lease) => {
           got.set(lease.piece, lease);
+          begun += 1;
           return begin(lease);
-        }),
+        };
+        return openLeases({ postgres: alive, clock, logger: silent }).compete(kind, pieces, beginning, able);
+      },
     };
     const fatal: Error[] = [];
     const relay = openRelay({
@@ -121,12 +133,13 @@ describeOnStack('the relay', () => {
       shards: count,
       clock,
       logger: silent,
+      silentMsMax,
       onFatal: (error) => fatal.push(error),
       publisher: {
         problems: real.problems,
         send: async (messages, isStale) => {
-          if (killed || cut) await new Promise(() => {});
-          if (process.isPaused()) await new Promise<void>((resolve) => held.push(resolve));
+          if (killed) await new Promise(() => {});
+          if (cut || process.isPaused()) await hold();
           await real.send(messages, isStale);
           if (ackLateMs > 0) await new Promise((resolve) => setTimeout(resolve, ackLateMs));
         },
@@ -139,11 +152,15 @@ describeOnStack('the relay', () => {
       pause: process.pause,
       goOn: () => {
         process.goOn();
-        for (const go of held) go();
-        held = [];
+        letGo();
       },
+      begun: () => begun,
       cutFromKafka: () => {
         cut = true;
+      },
+      reachKafka: () => {
+        cut = false;
+        letGo();
       },
       kill: () => {
         killed = true;
@@ -262,6 +279,54 @@ describeOnStack('the relay', () => {
     await until(() => two.relay.held().length === shards);
     expect(performance.now() - killedAt).toBeLessThan(10_000);
     await published(two.relay);
+    await expectComplete(await lie());
+  });
+
+  it('gives its shards to one that can send when nothing that it sends arrives, and takes its share again when it can', async () => {
+    await anew();
+    const silentMsMax = 1_500;
+    const [one, two] = [start({ silentMsMax }), start({ silentMsMax })];
+    await until(() => one.relay.held().length === 2 && two.relay.held().length === 2);
+    await appendSome();
+    one.cutFromKafka();
+    await appendSome();
+    await until(
+      () => two.relay.held().length === shards,
+      () => 'the other to have all shards',
+    );
+    await until(() => one.relay.problems().some((it) => it.includes('Kafka acknowledges nothing')));
+    await appendSome();
+    await published(two.relay);
+    await expectComplete(await lie());
+    one.reachKafka();
+    await until(
+      async () => {
+        await appendSome(1);
+        return one.relay.held().length === 2 && two.relay.held().length === 2;
+      },
+      () => 'both to have a half again',
+    );
+    expect(one.relay.problems()).toEqual([]);
+    await published(one.relay);
+    await expectComplete(await lie());
+  });
+
+  it('keeps its shards while Kafka takes nothing from anybody, and loses nothing of what waits', async () => {
+    await anew();
+    const silentMsMax = 500;
+    const [one, two] = [start({ silentMsMax }), start({ silentMsMax })];
+    await until(() => one.relay.held().length === 2 && two.relay.held().length === 2);
+    await appendSome();
+    for (const it of [one, two]) it.cutFromKafka();
+    await appendSome();
+    await until(() => one.relay.problems().length > 0 && two.relay.problems().length > 0);
+    const before = one.begun() + two.begun();
+    await new Promise((resolve) => setTimeout(resolve, 8_000));
+    // Each may have had one to try with.
+    expect(one.begun() + two.begun() - before).toBeLessThanOrEqual(3);
+    expect(one.relay.held().length + two.relay.held().length).toBe(shards);
+    for (const it of [one, two]) it.reachKafka();
+    await published(one.relay);
     await expectComplete(await lie());
   });
 

@@ -8,6 +8,7 @@ import type { Postgres } from '../postgres/connect.ts';
 import { batchesOnTheWay } from './batches.ts';
 import { checkpointSaver } from './checkpoint-saver.ts';
 import { relayCheckpoints } from './checkpoints.ts';
+import { watchSending } from './cut-off.ts';
 import { shardReaders } from './readers.ts';
 import { type Shard, shardAt } from './shard.ts';
 
@@ -25,6 +26,8 @@ export type RelayOptions = {
   readonly shards: number;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** For how long nothing may be acknowledged while something waits, before others are given its shards. */
+  readonly silentMsMax?: number;
   /** It has met a record that it cannot understand, and publishes nothing after it. */
   readonly onFatal?: (error: UnknownVersionError) => void;
 };
@@ -44,7 +47,8 @@ export type Relay = {
 /**
  * Publishes the log. The orders are shared in shards, by the hash of the key, among all relays that run. A shard's
  * checkpoint moves, under its lease, only over what is acknowledged: so everything is published at least once, for each
- * topic and key first in order; what a relay repeats that was paused, or that takes over, is known by `sequence`.
+ * topic and key first in order; what a relay repeats that was paused, or that takes over, is known by `sequence`. One
+ * that Kafka acknowledges nothing gives its shards to those whose messages it takes; while there are none, it keeps them.
  */
 export const openRelay = (options: RelayOptions): Relay => {
   const { log, leases, postgres, publisher, shards: shardCount, clock, logger } = options;
@@ -64,11 +68,22 @@ export const openRelay = (options: RelayOptions): Relay => {
   const batches = batchesOnTheWay({
     send: publisher.send,
     onMoved: saver.moved,
+    onAcknowledged: () => sending.acknowledged(),
+    clock,
     onRejected: (error) => {
       if (error instanceof UnavailableError) return;
       logger.error({ err: error }, 'the relay cannot publish what it has read');
       stuck ??= error instanceof Error ? error.message : String(error);
     },
+  });
+
+  const { silentMs } = batches;
+  const sending = watchSending({
+    silentMs,
+    shards: shardCount,
+    clock,
+    logger,
+    silentMsMax: options.silentMsMax,
   });
 
   const readers = shardReaders({
@@ -99,15 +114,17 @@ export const openRelay = (options: RelayOptions): Relay => {
     return {
       close: async () => {
         readers.leave(shard);
-        await batches.drained(shard);
+        // What cannot be sent now is sent by who takes over; nobody waits for it here.
+        if (!sending.isCutOff()) await batches.drained(shard);
         await saver.save();
+        shard.lose();
         if (held.get(index) === shard) held.delete(index);
       },
     };
   };
 
   const pieces = Array.from({ length: shardCount }, (_, index) => String(index));
-  const competition = leases.compete(`relay-${shardCount}`, pieces, begin);
+  const competition = leases.compete(`relay-${shardCount}`, pieces, begin, sending.able);
 
   return {
     held: competition.held,
@@ -118,6 +135,7 @@ export const openRelay = (options: RelayOptions): Relay => {
         .filter(({ at }) => clock.monotonic() - at < toldMs)
         .map(({ error }) => error.message),
       ...publisher.problems(),
+      ...sending.problems(),
       ...saver.problems(),
     ],
     lag: async () => {
