@@ -8,7 +8,7 @@ import { sharing } from './settings/sharing.ts';
 import { simulated } from './settings/simulated.ts';
 
 export type { Setting } from './settings/kinds.ts';
-export { type Role, roles } from './settings/sharing.ts';
+export { roles } from './settings/sharing.ts';
 
 /**
  * All settings, in the order in which they are listed. Each is one line of text from a flag, the environment or its
