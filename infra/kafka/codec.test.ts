@@ -100,6 +100,56 @@ describe('a message of ours', () => {
     expect(reasonOf('payment.events', it)).toMatch(reason);
   });
 
+  /** What these say may be any text. */
+  const opaque = ['traceparent', 'ce_correlationid', 'ce_causationid'];
+
+  it.each(Object.keys(encode(event).headers))('is poison without %s, or with nonsense in it', (name) => {
+    const wrong = opaque.includes(name) ? [undefined, ''] : [undefined, '', '%'];
+    if (name === 'traceparent')
+      return expect(decode('payment.events', raw(event, { [name]: '%' }))).toEqual(event);
+    for (const value of wrong)
+      expect(reasonOf('payment.events', raw(event, { [name]: value }))).toMatch(name);
+  });
+
+  it.each<[string, RawMessage]>([
+    [
+      'names of headers in capitals',
+      {
+        ...raw(event),
+        headers: Object.fromEntries(
+          Object.entries(raw(event).headers!).map(([name, value]) => [name.toUpperCase(), value]),
+        ),
+      },
+    ],
+    ['a parameter of its content type', raw(event, { 'content-type': 'application/json; charset=utf-8' })],
+    [
+      'a time without milliseconds',
+      raw({ ...event, time: 1_700_000_000_000 }, { ce_time: '2023-11-14T22:13:20Z' }),
+    ],
+    ['a stream with escapes', raw({ ...event, stream: 'payment-é/1' } as Message)],
+    ['headers that we do not know', raw(event, { 'x-other': '1', tracestate: 'a=b' })],
+    [
+      'a header twice',
+      {
+        ...raw(event),
+        headers: { ...raw(event).headers, ce_type: [Buffer.from('x'), Buffer.from('PaymentFailed')] },
+      },
+    ],
+  ])('may come with %s', (_, it) => {
+    expect(decode('payment.events', it)).toMatchObject({
+      kind: 'event',
+      type: 'PaymentFailed',
+      data: event.data,
+    });
+  });
+
+  it.each(['2023-02-30T00:00:00.000Z', '2023-11-14T22:13:20.123', 'Tue, 14 Nov 2023 22:13:20 GMT'])(
+    'is poison with the time %s',
+    (time) => {
+      expect(reasonOf('payment.events', raw(event, { ce_time: time }))).toMatch(/ce_time/);
+    },
+  );
+
   it('says nothing of its data when it is poison', () => {
     const canary = 'canary-4711';
     const value = Buffer.from(JSON.stringify({ commandId: canary, reason: canary, x: canary }));

@@ -1,4 +1,4 @@
-import { crc32c } from './crc32c.ts';
+import { crc32c } from '@node-rs/crc32';
 
 /** Text or bytes, or nothing. */
 type Value = Buffer | string | null | undefined;
@@ -198,7 +198,7 @@ const writerOf = (size: number) => {
   return {
     position: () => at,
     written: () => buffer.subarray(0, at),
-    crc32c: (from: number, end: number) => crc32c(buffer, from, end),
+    crc32c: (from: number, end: number) => crc32c(buffer.subarray(from, end)),
     reserve,
     lengthAt,
     int8: (value: number): void => {
