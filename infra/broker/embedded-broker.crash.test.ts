@@ -287,9 +287,11 @@ describe('the embedded broker', () => {
     await until(async () => (await broker.deadLetters.counts()).dead >= 4);
     await aWhile();
     expect((await broker.deadLetters.counts()).dead).toBeLessThanOrEqual(5);
+    expect(broker.problems()).toEqual([expect.stringMatching(/^group: .* dead letters/)]);
     broken = false;
     for (const { id } of await broker.deadLetters.list({ max: 10 })) await broker.deadLetters.redrive(id);
     await until(() => group.handled.length === 10);
+    expect(broker.problems()).toEqual([]);
     expect(group.handled.map(({ key }) => key).toSorted()).toEqual(keys.toSorted());
   });
 

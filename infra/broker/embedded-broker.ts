@@ -36,6 +36,12 @@ export type EmbeddedBrokerOptions = {
   readonly onFatal?: (error: UnknownVersionError) => void;
 };
 
+/** The broker of the embedded composition. */
+export type EmbeddedBroker = Broker & {
+  /** Why a group takes nothing more, for people; empty where all do. */
+  problems(): readonly string[];
+};
+
 /**
  * The broker of the embedded composition: consumer groups that follow the log, each with its checkpoint on disk.
  * Nothing is copied: a message is a view of its record.
@@ -43,7 +49,7 @@ export type EmbeddedBrokerOptions = {
  * Handlers that run when it closes are waited for; what was queued behind them comes again at the next start.
  * Rejects with `StartError` where the file cannot be opened, or speaks of records that the log does not have.
  */
-export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promise<Broker> => {
+export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> => {
   const { log, path, clock, logger, checkpointEveryMs = 500 } = options;
   const head = await log.head();
   const store = openDeliveryStore(path);
@@ -95,6 +101,7 @@ export const openEmbeddedBroker = async (options: EmbeddedBrokerOptions): Promis
         [...members].map(([group, member]) => [group, Math.max(0, end - hub.doneTo(member))]),
       );
     },
+    problems: () => [...members.values()].flatMap(({ worker }) => worker.problem() ?? []),
     close: async () => {
       if (closed) return;
       closed = true;

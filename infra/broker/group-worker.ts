@@ -79,6 +79,7 @@ export const groupWorker = (options: WorkerOptions) => {
     lowestInHand: (): number | undefined => inHand.lowest()?.message.position,
     hasRoom: work.hasRoom,
     hasLeft: work.hasLeft,
+    problem: work.problem,
     beforeCheckpoint: async (): Promise<void> => consumer.beforeCheckpoint?.(),
     redrive: (key: OrderId, place: Place): boolean => parked.redrive(key, place, journal.recordNow),
     discard: (key: OrderId, place: Place, note: string, by: string): boolean =>

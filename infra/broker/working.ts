@@ -7,6 +7,7 @@ import type { Change, Standing } from './changes.ts';
 import { openGate } from './gate.ts';
 import { keyedLanes } from './lanes.ts';
 import { parkedKeys } from './parked-keys.ts';
+import { parkedLimit } from './parked-limit.ts';
 
 /** What happened to a message in a group, for counters. */
 export type Handling = 'handled' | 'failed' | 'waiting' | 'dead' | 'unavailable' | 'poison';
@@ -46,7 +47,7 @@ type Work<P, E> = WorkOptions & {
  * is room. `P` says where a message stands, `E` is one in hand.
  */
 export const working = <P, E extends { readonly message: Message }>(options: Work<P, E>) => {
-  const { group, clock, logger, inHandMax, parkedMax, observe, inHand, placeOf } = options;
+  const { group, clock, logger, inHandMax, observe, inHand, placeOf } = options;
   const leaving = new AbortController();
   const run = runCount();
   const waiting = new Set<() => void>();
@@ -55,8 +56,7 @@ export const working = <P, E extends { readonly message: Message }>(options: Wor
   const attempt = attempting({ ...options, gate, leaving: leaving.signal });
 
   const load = () => inHand.size() + parked.count.unwritten;
-  const tooManyParked = () => parked.count.waiting + parked.count.dead >= parkedMax;
-  const full = () => load() >= inHandMax || tooManyParked();
+  const full = () => load() >= inHandMax || limit.isReached();
   const room = () => {
     options.onProgress();
     if (waiting.size === 0 || leaving.signal.aborted || load() > inHandMax / 2 || full()) return;
@@ -81,6 +81,8 @@ export const working = <P, E extends { readonly message: Message }>(options: Wor
     onRoom: room,
     onParked: tellParked(options),
   });
+
+  const limit = parkedLimit({ ...options, count: parked.count });
 
   const lanes = keyedLanes<E>({
     handle: options.handle,
@@ -130,8 +132,10 @@ export const working = <P, E extends { readonly message: Message }>(options: Wor
     /** Why nothing is taken, where that is for a reason that is known. */
     holdsBecause: (): string | undefined => {
       if (gate.isShut()) return 'something it needs cannot be reached';
-      return tooManyParked() ? 'too many of its messages wait or are dead letters' : undefined;
+      return limit.problem();
     },
+    /** Too many of its messages are parked, in words for people. */
+    problem: limit.problem,
     hasLeft: (): boolean => leaving.signal.aborted,
     /** Begins nothing more. What runs goes on. */
     stop: (): void => {

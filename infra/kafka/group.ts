@@ -196,7 +196,8 @@ export const joinGroup = (options: GroupOptions) => {
       const now = clock.monotonic();
       if (now - heardAt > silentMsMax) return `${group}: Kafka does not answer`;
       const joining = joiningSince !== undefined && now - joiningSince > joiningMsMax;
-      return joining ? `${group}: it has been without partitions for too long` : undefined;
+      if (joining) return `${group}: it has been without partitions for too long`;
+      return current?.worker.problem();
     },
   };
 };

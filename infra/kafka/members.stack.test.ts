@@ -151,6 +151,23 @@ describeOnStack('members of one group on Kafka', () => {
     return { ...only, id };
   };
 
+  it('take nothing more while too many messages are parked, say so, and go on when they are not', async () => {
+    let handle: () => Promise<void> = failing;
+    const only = await join({ handle: () => handle() }, { parkedMax: 3, inHandMax: 1 });
+    await publish(newKey(), 'payment.events', 0);
+    for (const key of range(9).map(newKey)) await publish(key, 'payment.events', 0);
+    const counts = () => only.broker.deadLetters.counts();
+    await until(() => only.broker.problems().some((it) => /^group: .* dead letters/.test(it)));
+    await until(async () => (await counts()).dead >= 3);
+    await later(500);
+    expect((await counts()).dead).toBeLessThanOrEqual(4);
+    handle = async () => {};
+    for (const { id } of await only.broker.deadLetters.list({ max: 10 }))
+      await only.broker.deadLetters.redrive(id);
+    await until(() => only.handled.length === 10);
+    expect(only.broker.problems()).toEqual([]);
+  });
+
   it('hear what people decide also after one that had their partitions before claims them late', async () => {
     const { broker, handled, id } = await withDeadLetter();
     await database.postgres.query(`update partition_claim set epoch = epoch + 1, owner = 'a zombie'`);

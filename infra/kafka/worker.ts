@@ -65,6 +65,7 @@ export const assignmentWorker = (options: WorkerOptions) => {
     },
     hasRoom: work.hasRoom,
     holdsBecause: work.holdsBecause,
+    problem: work.problem,
     hasLeft: work.hasLeft,
     stop: work.stop,
     idle: work.idle,

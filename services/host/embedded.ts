@@ -190,6 +190,7 @@ const compose = async (config: Config, overrides: EmbeddedOverrides, closing: Cl
     ready: () => [
       ...(sqliteLog.failed() === undefined ? [] : ['the event log takes no writes']),
       ...(fatal === undefined ? [] : [fatal.message]),
+      ...broker.problems(),
     ],
     stopping: () => stopping,
   });
