@@ -16,6 +16,7 @@ import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import type { DeadLetters } from '@recourse/infra/ports/broker';
 import { sleep } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
+import type { PoisonMessages } from '@recourse/infra/ports/poison';
 import { systemClock, systemIds } from '@recourse/infra/system';
 import { createLogger } from '@recourse/infra/telemetry/logger';
 import { createMetrics } from '@recourse/infra/telemetry/metrics';
@@ -39,6 +40,8 @@ export type TestApiOptions = {
   wrapDeadLetters?(deadLetters: DeadLetters): DeadLetters;
   ready?(): readonly string[];
   readonly readModels?: Partial<ReadModelsApi>;
+  /** Left out as in a data folder, where no message is ever unreadable. */
+  readonly poison?: PoisonMessages;
   /** How many bytes the disk says it can still take. */
   freeBytes?(): number;
 };
@@ -230,6 +233,7 @@ export const startTestApi = async (options: TestApiOptions = {}) => {
     payment,
     shipping,
     deadLetters: options.wrapDeadLetters?.(broker.deadLetters) ?? broker.deadLetters,
+    ...(options.poison && { poison: options.poison }),
     lag: broker.lag,
     readModels: { ...emptyReadModels, ...options.readModels },
     live,

@@ -11,6 +11,8 @@ export type MetricSources = {
   lag(): Promise<Readonly<Record<string, number>>>;
   /** Messages that wait to be tried again, and dead letters. */
   parked(): Promise<{ readonly waiting: number; readonly dead: number }>;
+  /** Messages that nobody can read and nobody has decided on. */
+  poison(): Promise<number>;
   /** Requests that wait for an order, and open event streams. */
   watching(): { readonly waiters: number; readonly streams: number };
   /** Records of the log that the relay has yet to publish, of the shards that this process holds. */
@@ -82,6 +84,9 @@ export const createMetrics = (): Metrics => {
   );
   asked('recourse_messages_waiting', 'Messages that wait to be tried again.', [], 'parked', (gauge, it) =>
     gauge.set(it.waiting),
+  );
+  asked('recourse_poison_open', 'Messages that nobody can read, undecided.', [], 'poison', (gauge, open) =>
+    gauge.set(open),
   );
   asked('recourse_watchers', 'Waiting requests and event streams.', ['kind'], 'watching', (gauge, it) => {
     gauge.set({ kind: 'waiter' }, it.waiters);

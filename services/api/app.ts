@@ -71,7 +71,7 @@ const routesOf = (context: Context): readonly Route[] => [
   ...verificationRoutes(context),
 ];
 
-const feedMetrics = ({ metrics, readModels, live, lag, deadLetters }: Context): void =>
+const feedMetrics = ({ metrics, readModels, live, lag, deadLetters, poison }: Context): void =>
   metrics.readFrom({
     ordersByState: async () => {
       const { open, cancelling, completed, cancelled } = await readModels.counts();
@@ -80,6 +80,7 @@ const feedMetrics = ({ metrics, readModels, live, lag, deadLetters }: Context): 
     openOrders: live.openOrders,
     lag,
     parked: deadLetters.counts,
+    ...(poison && { poison: poison.count }),
     watching: live.counts,
   });
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { DeadLetterList, Ledger, Receipt, Stock } from '@recourse/contracts/http';
 import type { OrderId } from '@recourse/contracts/ids';
 import { UnavailableError } from '@recourse/infra/errors';
+import type { PoisonMessages } from '@recourse/infra/ports/poison';
 import { eventually, orderOf, testApis } from '../../test/api-kit.ts';
 
 const { start, closeAll } = testApis();
@@ -160,9 +161,10 @@ describe('what operators look at', () => {
     expect((await api.get('/health/ready')).json.code).toBe('stopping');
   });
 
-  it('metrics: orders, durations, lag, dead letters, append time, event-loop delay', async () => {
+  it('metrics: orders, durations, lag, dead letters, poison, append time, event-loop delay', async () => {
     const api = await start({
       readModels: { counts: async () => ({ open: 5, cancelling: 2, completed: 2, cancelled: 1 }) },
+      poison: { count: async () => 3 } as PoisonMessages,
     });
     await api.post('/orders', orderOf(), { prefer: 'wait=10' });
     const { status, text, headers } = await api.get('/metrics');
@@ -180,6 +182,7 @@ describe('what operators look at', () => {
     expect(value('recourse_consumer_lag_records{group="payment"}')).toBeGreaterThanOrEqual(0);
     expect(value('recourse_dead_letters')).toBe(0);
     expect(value('recourse_messages_waiting')).toBe(0);
+    expect(value('recourse_poison_open')).toBe(3);
     expect(value('recourse_log_append_seconds_count')).toBeGreaterThan(5);
     expect(value('recourse_event_loop_delay_seconds{quantile="0.99"}')).toBeGreaterThan(0);
     expect(value('process_resident_memory_bytes')).toBeGreaterThan(1e6);
