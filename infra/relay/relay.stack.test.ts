@@ -24,6 +24,7 @@ import { LeaseLostError, openLeases } from '../postgres/leases.ts';
 import { systemClock } from '../system.ts';
 import { relayCheckpoints } from './checkpoints.ts';
 import { openRelay, type Relay } from './relay.ts';
+import { countBetween, placesOf, republishAfter } from './republish.ts';
 import { pausableClock } from './testing/pausable.ts';
 
 const kafka: KafkaSettings = { brokers: stack.kafkaBrokers, clientId: 'test' };
@@ -360,6 +361,46 @@ describeOnStack('the relay', () => {
     await appendSome();
     await published(one.relay);
     await expectComplete(await lie());
+  });
+
+  it('publishes again from a position on, while it runs, and writes nothing down over that', async () => {
+    await anew();
+    const [one, two] = [start(), start()];
+    await until(() => one.relay.held().length === 2 && two.relay.held().length === 2);
+    await appendSome(4);
+    await published(one.relay);
+    await until(async () => (await log.head()) === Math.min(...(await placesOf(database.postgres, shards))));
+    const [head, before] = [await log.head(), new Map([...one.got, ...two.got])];
+    const from = head - 2 * keys.length;
+    const { before: places, moved } = await republishAfter(database.postgres, from, shards);
+    expect([places, moved]).toEqual([new Array(shards).fill(head), true]);
+    expect(await countBetween(log, from, places)).toEqual({ records: head - from, messages: head - from });
+
+    // As one would that has not noticed anything.
+    const checkpoints = relayCheckpoints(database.postgres, shards);
+    for (const [piece, lease] of before) {
+      const unaware = { ...lease, lost: new AbortController().signal };
+      const further = { shard: Number(piece), position: head, lease: unaware };
+      await expect(checkpoints.save([further])).rejects.toThrow(LeaseLostError);
+    }
+    await until(() => {
+      const now = [...one.got, ...two.got];
+      return [...before].every(([piece, { epoch }]) =>
+        now.some((it) => it[0] === piece && it[1].epoch > epoch),
+      );
+    });
+    await appendSome(1);
+    await published(one.relay);
+    await until(async () => (await placesOf(database.postgres, shards)).every((it) => it > head));
+    const lying = await lie();
+    await expectComplete(lying);
+    const again = Map.groupBy(positionsOf(lying), (position) => position);
+    const times = new Map([...again].map(([position, all]) => [position, all.length]));
+    const expected = (await log.readAll(0, 10_000)).map(
+      ({ position }) => [position, from < position && position <= head ? 2 : 1] as const,
+    );
+    expect(times).toEqual(new Map(expected));
+    expect((await republishAfter(database.postgres, await log.head(), shards)).moved).toBe(false);
   });
 
   it('reads again from where a shard lies behind for that shard alone', async () => {

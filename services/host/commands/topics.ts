@@ -7,10 +7,11 @@ import { kafkaOf } from '../distributed/needs.ts';
 import { reached } from '../distributed/wait.ts';
 import { colours, complain, print, printJson, tableLines } from '../terminal.ts';
 import { addSettingOptions, examples, flagsOf } from './options.ts';
+import { republishCommand } from './topics-republish.ts';
 
 type Options = Record<string, unknown> & { readonly check?: true; readonly json?: true };
 
-/** `recourse topics`: makes the topics that are missing in Kafka, and looks at all of them. */
+/** `recourse topics`: makes the topics that are missing in Kafka, looks at all of them, and has them filled again. */
 export const topicsCommand = (environment: Environment): Command =>
   addSettingOptions(
     new Command('topics')
@@ -18,6 +19,7 @@ export const topicsCommand = (environment: Environment): Command =>
       .option('--check', 'make none')
       .option('--json', 'as JSON'),
   )
+    .addCommand(republishCommand(environment))
     .addHelpText(
       'after',
       `
@@ -25,7 +27,7 @@ What is there is never changed. Where something is not as it has to be it says w
 could lose data is only warned of where DEVELOPMENT is true. It may be run again, and by several at once.
 
 Exit codes: 0 all is well, 1 it is not.
-${examples('recourse topics', 'recourse topics --check --json', 'KAFKA_BROKERS=127.0.0.1:9092 recourse topics --kafka-replication-factor 1 --development')}`,
+${examples('recourse topics', 'recourse topics --check --json', 'KAFKA_BROKERS=127.0.0.1:9092 recourse topics --kafka-replication-factor 1 --development', 'recourse topics republish --from-position 1')}`,
     )
     .action(async (options: Options) => {
       const config = readConfig(flagsOf(options), environment);
