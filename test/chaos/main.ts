@@ -76,13 +76,17 @@ ledger violations ${verdict.violations.length}, folded anew ${verdict.violations
 
 After each disturbance orders were placed: how long until all of them had ended
                                                p50       p99
-by the clock on the wall             ${columns(report.recoveredP50Ms, report.recoveredP99Ms)}
+by the clock on the wall             ${columns('ms', report.recoveredP50Ms, report.recoveredP99Ms)}
 without the time that Kafka or
-PostgreSQL were away by our own hand ${columns(report.recoveredPresentP50Ms, report.recoveredPresentP99Ms)}   wanted: p99 at most ${recoveredMsMax} ms
+PostgreSQL were away by our own hand ${columns('ms', report.recoveredPresentP50Ms, report.recoveredPresentP99Ms)}   wanted: p99 at most ${recoveredMsMax} ms
+more disturbances in that time       ${columns('', report.disturbedAgainP50, report.disturbedAgainP99)}
+a process that was started again
+was ready after                      ${columns('ms', report.startedP50Ms, report.startedP99Ms)}
 `;
 };
 
-const columns = (...ms: number[]) => ms.map((it) => `${it} ms`.padStart(10)).join('');
+const columns = (unit: string, ...values: number[]) =>
+  values.map((it) => `${it} ${unit.padEnd(2)}`.padStart(10)).join('');
 
 /** Lines for people on stdout and, where stderr is a terminal, a bar under them. */
 const terminal = (orders: number) => {

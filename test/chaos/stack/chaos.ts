@@ -5,9 +5,10 @@ import { randomFrom } from '../../random.ts';
 import { type Stack, startStack } from '../../stack/stack.ts';
 import { absences } from './away.ts';
 import { disturb } from './disturb.ts';
+import { type Figures, figuresOf } from './figures.ts';
 import { judge, type Verdict } from './judge.ts';
 import { persist, placeOrders } from './orders.ts';
-import type { Recovery } from './progress.ts';
+import type { CountedRecovery } from './progress.ts';
 import type { Lengths } from './trouble.ts';
 
 /** How a run is made. */
@@ -26,7 +27,7 @@ export type ChaosOptions = {
 };
 
 /** What was done, and what came of it. */
-export type ChaosReport = {
+export type ChaosReport = Figures & {
   readonly seed: number;
   readonly seconds: number;
   readonly kills: number;
@@ -36,13 +37,7 @@ export type ChaosReport = {
   readonly ordersWanted: number;
   /** Acknowledged; fewer than wanted where twice the minutes were not enough. */
   readonly ordersPlaced: number;
-  readonly recoveries: readonly Recovery[];
-  /** From a disturbance until orders end again, by the clock on the wall. */
-  readonly recoveredP50Ms: number;
-  readonly recoveredP99Ms: number;
-  /** The same without the time for which Kafka or PostgreSQL were away. */
-  readonly recoveredPresentP50Ms: number;
-  readonly recoveredPresentP99Ms: number;
+  readonly recoveries: readonly CountedRecovery[];
   readonly refused: readonly string[];
   readonly verdict: Verdict;
 };
@@ -97,22 +92,19 @@ const runOn = async (stack: Stack, options: ChaosOptions): Promise<ChaosReport> 
     const elapsedMs = () => performance.now() - begin;
     const runMs = options.minutes * 60_000;
     const load = placeOrders({ urls, clients, pace: { orders, runMs }, elapsedMs });
+    const away = absences(elapsedMs);
+    const random = randomFrom(seed);
     const progress = setInterval(
       () => onProgress?.(load.acknowledged.length, Math.max(0, runMs - elapsedMs())),
       progressEveryMs,
     );
-    const away = absences(elapsedMs);
-    const random = randomFrom(seed);
-    const disturbed = await disturb({ ...options, stack, fleet, urls, runMs, elapsedMs, away, random });
-    await load.done;
-    clearInterval(progress);
+    const disturbing = disturb({ ...options, stack, fleet, urls, runMs, elapsedMs, away, random });
+    const [disturbed] = await Promise.all([disturbing, load.done]).finally(() => clearInterval(progress));
     say(
       `${load.acknowledged.length} orders acknowledged, ${disturbed.kills} kills; waiting for the last to end`,
     );
     const recoveries = await disturbed.recoveries;
     const verdict = await judge(urls, stack.environment.POSTGRES_URL, load.acknowledged);
-    const wall = quantileOf(recoveries.map(({ recoveredMs }) => recoveredMs));
-    const present = quantileOf(recoveries.map(({ recoveredMs, awayMs }) => recoveredMs - awayMs));
     return {
       seed,
       seconds: Math.round(elapsedMs() / 1_000),
@@ -122,20 +114,11 @@ const runOn = async (stack: Stack, options: ChaosOptions): Promise<ChaosReport> 
       ordersWanted: orders,
       ordersPlaced: load.acknowledged.length,
       recoveries,
-      recoveredP50Ms: wall(0.5),
-      recoveredP99Ms: wall(0.99),
-      recoveredPresentP50Ms: present(0.5),
-      recoveredPresentP99Ms: present(0.99),
+      ...figuresOf(recoveries, disturbed.startsMs),
       refused: load.refused,
       verdict,
     };
   } finally {
     await fleet.stop();
   }
-};
-
-const quantileOf = (values: readonly number[]) => {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (share: number) =>
-    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0);
 };

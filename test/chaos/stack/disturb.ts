@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ask } from '../../http.ts';
-import { type Recovery, timeToProgress } from './progress.ts';
+import { type CountedRecovery, counted, type Recovery, timeToProgress } from './progress.ts';
+import { watchStarts } from './starts.ts';
 import { largerTroubles, type Troubled } from './trouble.ts';
 
 /** Everything that goes wrong in a run, and how long after each orders ended again. */
@@ -19,7 +20,9 @@ type Disturbed = Troubled & {
 type Disturbances = {
   readonly kills: number;
   readonly troubles: readonly string[];
-  readonly recoveries: Promise<readonly Recovery[]>;
+  readonly recoveries: Promise<readonly CountedRecovery[]>;
+  /** How long each process that was started again took until it was ready, in milliseconds. */
+  readonly startsMs: readonly number[];
 };
 
 /** Kills come this far apart. */
@@ -69,8 +72,13 @@ export const disturb = async (disturbed: Disturbed): Promise<Disturbances> => {
       probe(`after: ${trouble.what}`);
     }
   };
-  await Promise.all([killer(), troublemaker(), pause(runMs)]);
-  return { kills, troubles, recoveries: Promise.all(probing) };
+  const starts = watchStarts(fleet.members);
+  try {
+    await Promise.all([killer(), troublemaker(), pause(runMs)]);
+  } finally {
+    starts.stop();
+  }
+  return { kills, troubles, recoveries: Promise.all(probing).then(counted), startsMs: starts.ms };
 };
 
 const lineOf = ({ what, atMs, recoveredMs, awayMs }: Recovery) => {

@@ -21,6 +21,16 @@ export type Recovery = {
   readonly slowestOrderId: string;
 };
 
+/** The same, and how many more disturbances fell into that time: each holds up an order that is on its way anew. */
+export type CountedRecovery = Recovery & { readonly disturbedAgain: number };
+
+/** Counts for each recovery the disturbances that began while it lasted. */
+export const counted = (recoveries: readonly Recovery[]): readonly CountedRecovery[] =>
+  recoveries.map((it) => ({
+    ...it,
+    disturbedAgain: recoveries.filter(({ atMs }) => atMs > it.atMs && atMs < it.atMs + it.recoveredMs).length,
+  }));
+
 /** Keys fall on partitions by chance: of so many orders some fall where it hurts. */
 const probes = 12;
 const lookEveryMs = 100;
