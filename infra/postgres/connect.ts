@@ -119,7 +119,8 @@ export const openPostgres = (
     max: settings.connectionsMax,
     idleTimeoutMillis: idleMsMax,
   });
-  pool.on('error', (error) => logger.debug({ err: error }, 'a connection to PostgreSQL broke while idle'));
+  // Told by the connection itself, below.
+  pool.on('error', () => {});
   const names = new Map<string, string>();
   let closed = false;
 
@@ -131,8 +132,11 @@ export const openPostgres = (
     return made;
   };
 
-  // Between two statements nobody else listens: without this a connection that breaks there would end the process.
-  const whyBroken = (error: Error) => logger.debug({ err: error }, 'a connection to PostgreSQL broke in use');
+  // While it is lent, and between two statements, nobody else listens: a connection that breaks there, be it in the same
+  // packet that says that it is ready, would end the process.
+  pool.on('connect', (client) => {
+    client.on('error', (error) => logger.debug({ err: error }, 'a connection to PostgreSQL broke'));
+  });
 
   const asked = async <Row>(
     client: pg.PoolClient,
@@ -156,7 +160,6 @@ export const openPostgres = (
     const client = await pool.connect().catch((error: unknown) => {
       throw postgresError(error);
     });
-    client.on('error', whyBroken);
     const lending = { client, msLeft: Math.max(1, until - clock.monotonic()), sound: true };
     try {
       return await use(lending);
@@ -164,7 +167,6 @@ export const openPostgres = (
       if (error instanceof UnavailableError) lending.sound = false;
       throw error;
     } finally {
-      client.off('error', whyBroken);
       client.release(!lending.sound);
     }
   };
