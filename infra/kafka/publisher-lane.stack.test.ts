@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Admin, Kafka, Producer } from 'kafkajs';
+import { until } from '../../test/shop.ts';
 import { describeOnStack, freshPrefix, silent, stack } from '../../test/stack/kit.ts';
 import type { Message } from '../ports/broker.ts';
 import { systemClock } from '../system.ts';
@@ -111,5 +112,37 @@ describeOnStack('a lane of the publisher', () => {
     });
     expectAllInOrder(await sendThrough(faulty.client));
     expect(faulty.producersMade()).toBeGreaterThan(1);
+  });
+
+  it("tells of nothing once what it could not send is nobody's any more", async () => {
+    let isStale = false;
+    const faulty = clientWith(() => async () => {
+      throw new Error('the broker is away');
+    });
+    const closing = new AbortController();
+    const lane = openLane({
+      client: faulty.client,
+      clock: systemClock,
+      logger: silent,
+      signal: closing.signal,
+    });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    lane.add({
+      topic: 'nowhere',
+      bytes: 100,
+      message: { type: 'OrderCreated', id: randomUUID() } as Message,
+      call: { left: 1, isStale: () => isStale, done: resolve, failed: reject },
+      wire: { key: 'key', value: '{}', headers: {}, partition: 0 },
+    });
+    lane.go();
+    await until(
+      async () => lane.problem(),
+      (problem) => problem !== undefined,
+    );
+    isStale = true;
+    await promise;
+    expect(lane.problem()).toBeUndefined();
+    closing.abort();
+    await lane.close();
   });
 });

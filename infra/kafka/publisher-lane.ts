@@ -113,7 +113,11 @@ export const openLane = ({ client, clock, logger, signal }: Lane) => {
   const deliver = async (taken: readonly Outgoing[]): Promise<boolean> => {
     for (let failures = 0; !signal.aborted; failures += 1) {
       const batch = taken.filter(({ call, message }) => call.isStale?.(message) !== true);
-      if (batch.length === 0) return true;
+      if (batch.length === 0) {
+        // Nothing of it is ours to send any more: what kept it back is nothing to tell of either.
+        problem = undefined;
+        return true;
+      }
       try {
         sendingSince = clock.monotonic();
         await attempt(batch);
