@@ -23,25 +23,32 @@ export const offsetReader = (settings: KafkaSettings, prefix: string, clock: Clo
   let connecting: Promise<ReturnType<typeof kafka.admin>> | undefined;
   /** Asked for several things at once, the library makes connections that nobody closes: one after the other. */
   let asking: Promise<unknown> = Promise.resolve();
+  let closed = false;
 
   const connect = async () => {
     const admin = kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 } });
     await admin.connect();
     return admin;
   };
+  /** Others may be asking by it still: for them the library would connect again, and nobody would close that. */
+  const giveUp = async () => {
+    const [connection, asked] = [connecting, asking];
+    connecting = undefined;
+    asking = Promise.resolve();
+    await asked;
+    await connection?.then((admin) => admin.disconnect()).catch(() => {});
+  };
   const asked = async <T>(ask: (admin: ReturnType<typeof kafka.admin>) => Promise<T>): Promise<T> => {
+    if (closed) throw new UnavailableError('Kafka is asked nothing more');
+    connecting ??= connect();
+    const [connection, before] = [connecting, asking];
+    const mine = before.then(async () => ({ is: await ask(await connection) }));
+    asking = mine.catch(() => {});
     let answer: { readonly is: T } | undefined;
     try {
-      connecting ??= connect();
-      const [admin, before] = [connecting, asking];
-      const mine = before.then(async () => ({ is: await ask(await admin) }));
-      asking = mine.catch(() => {});
       answer = await within(clock, answerMsMax, mine);
     } catch (error) {
-      const broken = connecting;
-      connecting = undefined;
-      asking = Promise.resolve();
-      void broken?.then((admin) => admin.disconnect()).catch(() => {});
+      if (connection === connecting) void giveUp();
       throw new UnavailableError(`Kafka: ${(error as Error).message}`, { cause: error });
     }
     // The library goes on trying: who asks later finds it connected.
@@ -85,10 +92,10 @@ export const offsetReader = (settings: KafkaSettings, prefix: string, clock: Clo
         );
       }),
 
+    /** Waits for what is being asked. */
     close: async (): Promise<void> => {
-      const last = connecting;
-      connecting = undefined;
-      await last?.then((admin) => admin.disconnect()).catch(() => {});
+      closed = true;
+      await giveUp();
     },
   };
 };
