@@ -1,13 +1,15 @@
 import { readConfig } from '@recourse/host/config';
 import { startDistributed } from '@recourse/host/distributed/distributed';
 import type { DistributedOverrides } from '@recourse/host/distributed/overrides';
+import { type Closing, closeAll } from '@recourse/host/parts';
 import { type HttpShop, type ShopOpening, shopAt, shopFlags, until, usualStock } from '../shop.ts';
 import { freshDatabase, freshPrefix, stack } from './kit.ts';
+import { dropTopics } from './topics.ts';
 
 /** How a shop on the stack is opened. */
 export type StackShopOpening = Omit<ShopOpening, 'overrides'> & { readonly overrides?: DistributedOverrides };
 
-/** Opens a shop whose roles all run in this process, on the stack, in a database and with topics of its own. */
+/** Opens a shop whose roles all run in this process, on the stack, in a database and with topics of its own, gone at its end. */
 export const openStackShop = async ({ flags, overrides }: StackShopOpening = {}): Promise<HttpShop> => {
   const database = await freshDatabase({ migrated: false });
   const config = readConfig(
@@ -23,22 +25,21 @@ export const openStackShop = async ({ flags, overrides }: StackShopOpening = {})
     },
     {},
   );
-  const running = await startDistributed(config, overrides).catch(async (error: unknown) => {
-    await database.drop();
+  const closing: Closing = [database.drop, () => dropTopics(config.kafkaTopicPrefix)];
+  const end = () => closeAll(closing);
+  try {
+    const running = await startDistributed(config, overrides);
+    closing.push(running.close);
+    const shop = shopAt(running.url);
+    await until(
+      () => shop.get('/health/ready'),
+      ({ status }) => status === 200,
+      30_000,
+    );
+    await shop.stockUp(usualStock);
+    return { ...shop, end };
+  } catch (error) {
+    await end();
     throw error;
-  });
-  const shop = shopAt(running.url);
-  await until(
-    () => shop.get('/health/ready'),
-    ({ status }) => status === 200,
-    30_000,
-  );
-  await shop.stockUp(usualStock);
-  return {
-    ...shop,
-    end: async () => {
-      await running.close();
-      await database.drop();
-    },
-  };
+  }
 };
