@@ -4,6 +4,7 @@ import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Leases } from '@recourse/infra/ports/leases';
 import { openPostgres, type Postgres } from '@recourse/infra/postgres/connect';
+import { lossySettings } from '@recourse/infra/postgres/durability';
 import { isRefusal, postgresError } from '@recourse/infra/postgres/errors';
 import { openLeases } from '@recourse/infra/postgres/leases';
 import { openPostgresLog, type PostgresLog } from '@recourse/infra/postgres/log/log';
@@ -42,8 +43,9 @@ export type GroundOptions = Pick<Ground, 'config' | 'clock' | 'logger' | 'metric
 };
 
 /**
- * Reaches PostgreSQL, brings its tables to this version, looks at Kafka's topics and opens the event log, waiting for
- * what is not there yet. Rejects with `StartError` where something is not reached in time, refuses us, or would lose data.
+ * Reaches PostgreSQL, looks at its settings, brings its tables to this version, looks at Kafka's topics and opens the
+ * event log, waiting for what is not there yet. Rejects with `StartError` where something is not reached in time, refuses
+ * us, or would lose data.
  */
 export const openGround = async (
   options: GroundOptions,
@@ -60,9 +62,9 @@ export const openGround = async (
   });
 
   const inPostgres = waiting(`PostgreSQL at ${reach.postgresAt}`, 'POSTGRES_URL');
-  await reached(inPostgres, () => migrated(reach, logger));
   const postgres = openPostgres(reach.postgres, { clock, logger });
   closing.push(() => postgres.close());
+  await reached(inPostgres, () => prepared(postgres, reach, config, logger));
 
   await reached(waiting(`Kafka at ${reach.kafkaAt}`, 'KAFKA_BROKERS'), () =>
     prepareTopics({
@@ -104,14 +106,23 @@ export const openGround = async (
 /** Where a URL leads, without who we say we are: it may name several hosts, which `URL` does not read. */
 const hostsOf = (url: string): string => url.replace(/^[^:]*:\/\/([^@/]*@)?/, '').replace(/[/?].*$/, '');
 
-const migrated = async ({ postgres, postgresAt }: Reach, logger: Logger): Promise<void> => {
+const prepared = async (
+  { query }: Postgres,
+  { postgres, postgresAt }: Reach,
+  { development }: Config,
+  logger: Logger,
+): Promise<void> => {
   try {
+    const lossy = await lossySettings(query);
+    if (!development) refuse(lossy, postgresAt);
+    for (const line of lossy) logger.warn(`PostgreSQL could lose data: ${line}`);
     await migratePostgres(postgres, logger);
   } catch (error) {
+    if (error instanceof StartError) throw error;
     if (isRefusal(error))
       throw new StartError(
         'postgres-refused',
-        `PostgreSQL at ${postgresAt} refuses us: ${error.message}. Check the name, the password and the database in POSTGRES_URL.`,
+        `PostgreSQL at ${postgresAt} refuses us: ${saidIn(error)}. Check the name, the password and the database in POSTGRES_URL.`,
       );
     const mapped = postgresError(error);
     if (mapped instanceof UnavailableError) throw mapped;
@@ -120,4 +131,19 @@ const migrated = async ({ postgres, postgresAt }: Reach, logger: Logger): Promis
       `The tables in PostgreSQL at ${postgresAt} cannot be brought to this version: ${(error as Error).message}.`,
     );
   }
+};
+
+/** What the server said. */
+const saidIn = (error: Error): string => (error.cause instanceof Error ? error.cause.message : error.message);
+
+const refuse = (lossy: readonly string[], postgresAt: string): void => {
+  if (lossy.length === 0) return;
+  throw new StartError(
+    'postgres-settings',
+    [
+      `The settings of PostgreSQL at ${postgresAt} are not as they have to be:`,
+      ...lossy,
+      'For development, where that does no harm: DEVELOPMENT=true (--development).',
+    ].join('\n'),
+  );
 };
