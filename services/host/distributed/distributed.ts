@@ -8,15 +8,17 @@ import { createLogger } from '@recourse/infra/telemetry/logger';
 import { createMetrics } from '@recourse/infra/telemetry/metrics';
 import type { Config } from '../config.ts';
 import { listen, urlOf } from '../listen.ts';
+import { buildName } from '../machines/build.ts';
 import { checkMachines } from '../machines/check.ts';
 import { type Closing, closeAll, composed, together } from '../parts.ts';
 import { openApiRole } from './api-role.ts';
 import { type Ground, openGround } from './ground.ts';
 import { openGroups, openParticipants } from './groups.ts';
-import { postgresCharts } from './kept-charts.ts';
+import { keptBuild, postgresCharts } from './kept-charts.ts';
 import { openInLog } from './open-sagas.ts';
 import type { DistributedOverrides, ProcessState } from './overrides.ts';
 import { openProjectorRole, openRelayRole } from './shared-work.ts';
+import { reached } from './wait.ts';
 
 /** A process of a distributed installation that runs. */
 export type DistributedProcess = {
@@ -75,7 +77,7 @@ const compose = async (
     onFatal,
   });
   closing.push(() => broker.close());
-  if (roles.has('orchestrator')) await checkMachinesOf(ground);
+  if (roles.has('orchestrator')) await checkMachinesOf(ground, signal);
   const participants = openParticipants(ground, overrides, closing);
   const groups = openGroups(ground, participants, closing);
   const relay = roles.has('relay') ? openRelayRole(ground, closing, onFatal) : undefined;
@@ -117,17 +119,31 @@ const compose = async (
   };
 };
 
-/** Refuses the start where open sagas are on a machine that is another one now. */
-const checkMachinesOf = async ({ postgres, log, clock, logger }: Ground): Promise<void> => {
-  const stored = openStoredProjections({ postgres, projections, log, clock });
-  try {
-    await checkMachines({
-      charts: postgresCharts(postgres),
-      open: () => openInLog(log, stored),
-      log,
-      logger,
-    });
-  } finally {
-    await stored.close();
-  }
+/**
+ * Refuses the start where open sagas are on a machine that is another one now. What the same build has been found to fit it
+ * still fits, and what began since began on it, or on a build that was looked at after it: then its name has been kept
+ * instead. So a process that is started again, while many orders are open, need not read all of them first.
+ */
+const checkMachinesOf = async (ground: Ground, signal: AbortSignal): Promise<void> => {
+  const { config, postgres, log, clock, logger } = ground;
+  const build = buildName();
+  const kept = keptBuild(postgres);
+  const waiting = {
+    what: 'the event log',
+    variable: 'POSTGRES_URL or EVENTSTORE_URL',
+    clock,
+    logger,
+    signal,
+  };
+  await reached({ ...waiting, waitMsMax: config.startWaitMsMax }, async () => {
+    if ((await kept.read()) === build) return;
+    const stored = openStoredProjections({ postgres, projections, log, clock });
+    try {
+      const open = () => openInLog(log, stored);
+      const sawAll = await checkMachines({ charts: postgresCharts(postgres), open, log, logger });
+      if (sawAll) await kept.keep(build);
+    } finally {
+      await stored.close();
+    }
+  });
 };

@@ -18,3 +18,16 @@ export const postgresCharts = ({ query }: Postgres): KeptCharts => ({
     );
   },
 });
+
+/** The build whose machines were last found to fit all sagas that were open. */
+export const keptBuild = ({ query }: Postgres) => ({
+  read: async (): Promise<string | undefined> =>
+    (await query<{ build: string }>('select build from machine_build'))[0]?.build,
+  keep: async (build: string): Promise<void> => {
+    await query(
+      `insert into machine_build (build) values ($1) on conflict (only_row) do update set build = excluded.build
+       where machine_build.build <> excluded.build`,
+      [build],
+    );
+  },
+});

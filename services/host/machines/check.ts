@@ -1,5 +1,5 @@
 import type { OrderId } from '@recourse/contracts/ids';
-import { StartError } from '@recourse/infra/errors';
+import { StartError, UnavailableError } from '@recourse/infra/errors';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import { readSagaHistory } from '@recourse/sagas/history';
 import { isKnownVersion, sagaVersions } from '@recourse/sagas/machines';
@@ -28,7 +28,8 @@ type Pinned = {
  * the log holds. Costs nothing where no saga is open. In the end the charts are kept for the next start.
  *
  * Records that cannot be read are none of its business: it starts, and says so. Where that leaves sagas unseen, the
- * charts of the last start that saw all of them are those that stay.
+ * charts of the last start that saw all of them are those that stay. Resolves with whether it saw all that are open;
+ * rejects with `UnavailableError` where the log cannot be asked now.
  */
 export const checkMachines = async (options: {
   readonly charts: KeptCharts;
@@ -36,17 +37,20 @@ export const checkMachines = async (options: {
   readonly open: () => Promise<OpenAtStart>;
   readonly log: EventLog;
   readonly logger: Logger;
-}): Promise<void> => {
+}): Promise<boolean> => {
   const { charts, log, logger } = options;
   const pinned = new Map<number, Pinned>();
   const { open, unread } = await options.open();
   if (unread !== undefined)
     logger.warn({ err: unread }, 'the log cannot be read whole: what is open behind that is not looked at');
+  let sawAll = unread === undefined;
   for (const [index, sagaId] of open.entries()) {
     if (index % sagasATurnMax === 0) await new Promise((resolve) => setImmediate(resolve));
     try {
       await look(log, sagaId, pinned);
     } catch (error) {
+      if (error instanceof UnavailableError) throw error;
+      sawAll = false;
       logger.warn({ err: error, orderId: sagaId }, 'an open saga cannot be re-run over what it has heard');
     }
   }
@@ -57,6 +61,7 @@ export const checkMachines = async (options: {
     throw new StartError(code, complaints.map(({ text }) => text).join('\n'));
   }
   if (unread === undefined) for (const version of sagaVersions) await charts.keep(version);
+  return sawAll;
 };
 
 const look = async (log: EventLog, sagaId: OrderId, pinned: Map<number, Pinned>) => {
