@@ -1,7 +1,7 @@
 import type { TimerSet } from '@recourse/contracts/events';
 import type { EventId, OrderId, TimerId } from '@recourse/contracts/ids';
 import { orderStream } from '@recourse/contracts/streams';
-import { ConflictError } from '@recourse/infra/errors';
+import { ConflictError, UnavailableError } from '@recourse/infra/errors';
 import { uuidV5 } from '@recourse/infra/event-id';
 import { type Clock, sleep } from '@recourse/infra/ports/clock';
 import { type EventLog, type NewEvent, noStream, type RecordedEvent } from '@recourse/infra/ports/event-log';
@@ -29,6 +29,9 @@ export type Timer = {
 const retryMsMin = 100;
 const retryMsMax = 5_000;
 
+/** While the log cannot be reached, that is said so often. */
+const tellEveryMs = 10_000;
+
 /** How many records of a saga's inputs are read at once. */
 const inputsMax = 16;
 
@@ -48,6 +51,17 @@ export const timerFiring = ({ log, clock, logger, firingMax = 256, onFired }: Fi
   const closing = new AbortController();
   const running = new Set<Promise<void>>();
 
+  let toldAt = Number.NEGATIVE_INFINITY;
+
+  /** Thousands may be due while the log is away: one in a while speaks for all. */
+  const tell = (timer: Timer, error: unknown) => {
+    const now = clock.monotonic();
+    if (error instanceof UnavailableError && now - toldAt < tellEveryMs) return;
+    toldAt = now;
+    const told = { orderId: timer.orderId, timerId: timer.id, firing: running.size, waiting: waiting.length };
+    logger.warn({ ...told, err: error }, 'timer is due and cannot be fired yet; trying again');
+  };
+
   const pump = () => {
     while (running.size < firingMax && waiting.length > 0 && !closing.signal.aborted) {
       const run = untilFired(waiting.shift()!).finally(() => {
@@ -66,8 +80,7 @@ export const timerFiring = ({ log, clock, logger, firingMax = 256, onFired }: Fi
         return onFired(timer);
       } catch (error) {
         if (error instanceof ConflictError) continue;
-        const told = { orderId: timer.orderId, timerId: timer.id, err: error };
-        logger.warn(told, 'timer is due and cannot be fired yet; trying again');
+        tell(timer, error);
         await sleep(clock, delayMs, closing.signal);
         delayMs = Math.min(delayMs * 2, retryMsMax);
       }

@@ -8,6 +8,9 @@ const arrival = { headersMsMax: 5_000, requestMsMax: 10_000, checkEveryMs: 1_000
 /** How long a connection may be silent between two requests. */
 const keepAliveMs = 65_000;
 
+/** It is closed so much later than clients are told: a server that is late must not close what was just used again. */
+const keepAliveSlackMs = 10_000;
+
 /**
  * The HTTP server of the API, not listening yet. It bounds how long a request may take to arrive (looking every
  * `checkEveryMs`): late headers, and what is no HTTP, are answered with a problem, too; late bodies are cut off.
@@ -19,6 +22,7 @@ export const createApiServer = (answer: RequestListener, limits = arrival): Serv
       requestTimeout: limits.requestMsMax,
       connectionsCheckingInterval: limits.checkEveryMs,
       keepAliveTimeout: keepAliveMs,
+      keepAliveTimeoutBuffer: keepAliveSlackMs,
     },
     answer,
   );

@@ -3,7 +3,7 @@
 // can run the rest, hands over to the one that `npm install` brought where it cannot, and else says what to do.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import * as nodeModule from 'node:module'; // `enableCompileCache` is none of an old Node's
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
@@ -17,6 +17,7 @@ const self = fileURLToPath(import.meta.url);
 const main = async () => {
   if (Number.parseInt(process.versions.node, 10) >= nodeMajorMin) {
     setFlagsFromString(`--heap-growing-percent=${heapGrowingPercent}`);
+    cacheCode();
     const { main: run } = await import('./cli.ts');
     await run(process.argv.slice(2), process.env);
     return;
@@ -34,9 +35,18 @@ const main = async () => {
   handOver(ours);
 };
 
+/**
+ * Keeps what Node has made of the sources, so that the next start need not make it again: beside the packages, where who
+ * may write could change the sources as well. Where nobody may write there, each start makes it.
+ */
+const cacheCode = () => {
+  const packages = dirname(dirname(nodeModule.createRequire(import.meta.url).resolve('zod/package.json')));
+  nodeModule.enableCompileCache(join(packages, '.cache', 'recourse', 'code'));
+};
+
 /** The Node that the lockfile brings: its path, or undefined where this machine has none that runs. */
 const findNode = () => {
-  const require = createRequire(import.meta.url);
+  const require = nodeModule.createRequire(import.meta.url);
   const file = process.platform === 'win32' ? 'node.exe' : 'node';
   const packages = [
     `node-${process.platform}-${process.arch}`,

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { flushCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { StartError } from '@recourse/infra/errors';
 import { foregroundClock, systemClock } from '@recourse/infra/system';
@@ -30,6 +31,8 @@ export const startCommand = (environment: Environment): Command =>
     const config = readConfig(flags, environment);
     if (options.dev === true) await watchSources(flags);
     else await start(config);
+    // A server may end by a signal that it does not hear: what the next start need not make again is kept now.
+    flushCompileCache();
   });
 
 /** What runs here, by how it is ended now: what has not started yet is given up. */
