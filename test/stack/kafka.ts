@@ -31,7 +31,14 @@ export const prepareKafka = async (options: KafkaOptions, guard: Guard): Promise
   await writeFile(properties, propertiesOf({ ...options, data }));
   await writeFile(logging, loggingProperties);
   const clusterId = randomBytes(16).toString('base64url');
-  const format = ['kafka.tools.StorageTool', 'format', '--standalone', `--cluster-id=${clusterId}`, '-c', properties];
+  const format = [
+    'kafka.tools.StorageTool',
+    'format',
+    '--standalone',
+    `--cluster-id=${clusterId}`,
+    '-c',
+    properties,
+  ];
   await run(java, ['-XX:TieredStopAtLevel=1', '-cp', classPath(jars), ...format]);
   return stackServer(
     {
