@@ -1,24 +1,18 @@
 import { createProcessApp } from '@recourse/api/process-app';
-import { projections } from '@recourse/api/projections/all';
 import { openKafkaBroker } from '@recourse/infra/kafka/broker';
 import type { EventLog } from '@recourse/infra/ports/event-log';
-import { openStoredProjections } from '@recourse/infra/postgres/projections/stored';
 import { systemClock } from '@recourse/infra/system';
 import { createLogger } from '@recourse/infra/telemetry/logger';
 import { createMetrics } from '@recourse/infra/telemetry/metrics';
 import type { Config } from '../config.ts';
 import { listen, urlOf } from '../listen.ts';
-import { buildName } from '../machines/build.ts';
-import { checkMachines } from '../machines/check.ts';
 import { type Closing, closeAll, composed, together } from '../parts.ts';
 import { openApiRole } from './api-role.ts';
-import { type Ground, openGround } from './ground.ts';
+import { openGround } from './ground.ts';
 import { openGroups, openParticipants } from './groups.ts';
-import { keptBuild, postgresCharts } from './kept-charts.ts';
-import { openInLog } from './open-sagas.ts';
+import { checkMachinesHere } from './machines.ts';
 import type { DistributedOverrides, ProcessState } from './overrides.ts';
 import { openProjectorRole, openRelayRole } from './shared-work.ts';
-import { reached } from './wait.ts';
 
 /** A process of a distributed installation that runs. */
 export type DistributedProcess = {
@@ -77,7 +71,8 @@ const compose = async (
     onFatal,
   });
   closing.push(() => broker.close());
-  if (roles.has('orchestrator')) await checkMachinesOf(ground, signal);
+  if (roles.has('orchestrator'))
+    await checkMachinesHere({ ...ground, waitMsMax: config.startWaitMsMax, signal });
   const participants = openParticipants(ground, overrides, closing);
   const groups = openGroups(ground, participants, closing);
   const relay = roles.has('relay') ? openRelayRole(ground, closing, onFatal) : undefined;
@@ -117,33 +112,4 @@ const compose = async (
       return closed;
     },
   };
-};
-
-/**
- * Refuses the start where open sagas are on a machine that is another one now. What the same build has been found to fit it
- * still fits, and what began since began on it, or on a build that was looked at after it: then its name has been kept
- * instead. So a process that is started again, while many orders are open, need not read all of them first.
- */
-const checkMachinesOf = async (ground: Ground, signal: AbortSignal): Promise<void> => {
-  const { config, postgres, log, clock, logger } = ground;
-  const build = buildName();
-  const kept = keptBuild(postgres);
-  const waiting = {
-    what: 'the event log',
-    variable: 'POSTGRES_URL or EVENTSTORE_URL',
-    clock,
-    logger,
-    signal,
-  };
-  await reached({ ...waiting, waitMsMax: config.startWaitMsMax }, async () => {
-    if ((await kept.read()) === build) return;
-    const stored = openStoredProjections({ postgres, projections, log, clock });
-    try {
-      const open = () => openInLog(log, stored);
-      const sawAll = await checkMachines({ charts: postgresCharts(postgres), open, log, logger });
-      if (sawAll) await kept.keep(build);
-    } finally {
-      await stored.close();
-    }
-  });
 };
