@@ -4,7 +4,7 @@ import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
 import type { Leases } from '@recourse/infra/ports/leases';
 import { openPostgres, type Postgres } from '@recourse/infra/postgres/connect';
-import { lossySettings } from '@recourse/infra/postgres/durability';
+import { type LossySetting, lossySettings } from '@recourse/infra/postgres/durability';
 import { isRefusal, postgresError } from '@recourse/infra/postgres/errors';
 import { openLeases } from '@recourse/infra/postgres/leases';
 import { openPostgresLog, type PostgresLog } from '@recourse/infra/postgres/log/log';
@@ -115,7 +115,7 @@ const prepared = async (
   try {
     const lossy = await lossySettings(query);
     if (!development) refuse(lossy, postgresAt);
-    for (const line of lossy) logger.warn(`PostgreSQL could lose data: ${line}`);
+    for (const { line } of lossy) logger.warn(`PostgreSQL could lose data: ${line}`);
     await migratePostgres(postgres, logger);
   } catch (error) {
     if (error instanceof StartError) throw error;
@@ -136,13 +136,13 @@ const prepared = async (
 /** What the server said. */
 const saidIn = (error: Error): string => (error.cause instanceof Error ? error.cause.message : error.message);
 
-const refuse = (lossy: readonly string[], postgresAt: string): void => {
-  if (lossy.length === 0) return;
+const refuse = (lossy: readonly LossySetting[], postgresAt: string): void => {
+  if (!lossy.some(({ certain }) => certain)) return;
   throw new StartError(
     'postgres-settings',
     [
       `The settings of PostgreSQL at ${postgresAt} are not as they have to be:`,
-      ...lossy,
+      ...lossy.map(({ line }) => line),
       'For development, where that does no harm: DEVELOPMENT=true (--development).',
     ].join('\n'),
   );
