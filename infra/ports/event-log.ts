@@ -71,7 +71,10 @@ export interface EventLog {
   /** The revision of a stream's last record, or `noStream`. */
   headOf(stream: StreamName): Promise<number>;
 
-  /** Records of the whole log after a position (0: from the first), in the order of positions. */
+  /**
+   * Records of the whole log after a position (0: from the first), in the order of positions. Where one of them cannot be
+   * read, it gives those before it, or rejects at once; asked for that one, it rejects with an error that names it.
+   */
   readAll(after: number, max: number): Promise<readonly RecordedEvent[]>;
 
   /** The position of the last synced record, 0 when empty. */

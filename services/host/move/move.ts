@@ -3,7 +3,7 @@ import type { Clock } from '@recourse/infra/ports/clock';
 import { sagaVersions } from '@recourse/sagas/machines';
 import type { Ground } from '../distributed/ground.ts';
 import { type Chart, folderCharts } from '../machines/kept-charts.ts';
-import { type Closing, closeAll } from '../parts.ts';
+import { type Closing, closeAll, composed } from '../parts.ts';
 import { compareBooks, copyBooks } from './books.ts';
 import { type Carried, placed, positionsIn } from './carried.ts';
 import { carry, compareCarried } from './carry.ts';
@@ -63,14 +63,12 @@ export type MoveReport = {
  * anywhere and run again. Nothing in the folder is changed but for the mark in the end. Rejects with `StartError` where
  * the folder or the target is refused, and with `UnavailableError` where the target goes away meanwhile.
  */
-export const moveInstallation = async (options: MoveOptions): Promise<MoveReport> => {
-  const closing: Closing = [];
-  try {
-    return await move(options, closing);
-  } finally {
+export const moveInstallation = (options: MoveOptions): Promise<MoveReport> =>
+  composed(async (closing) => {
+    const report = await move(options, closing);
     await closeAll(closing);
-  }
-};
+    return report;
+  });
 
 const move = async (options: MoveOptions, closing: Closing): Promise<MoveReport> => {
   const { clock, config, onProgress = () => {} } = options;
