@@ -4,7 +4,7 @@ import { expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { mendLibrary, produceV3, recordV0 } from './library.ts';
 import type { ProduceMessage, ProduceRequest } from './produce-request.ts';
-import type { BatchContext, LibraryDecoder } from './record-decoder.ts';
+import { type BatchContext, decodeRecord, type LibraryDecoder } from './record-decoder.ts';
 
 /** The client library as it is. */
 const library = createRequire(import.meta.url);
@@ -132,6 +132,18 @@ it('reads a record as the client library does', async () => {
       },
     ),
     { numRuns: 150 },
+  );
+});
+
+it('leaves to the library, at once, bytes that are no record', () => {
+  const known = { firstOffset: '0', firstTimestamp: '0', magicByte: 2, timestampType: 0 };
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 400 }), (array) => {
+      const decoder = { buffer: Buffer.from(array), offset: 0 };
+      const read = decodeRecord(decoder, known);
+      expect(decoder.offset).toBe(read === undefined ? 0 : array.length);
+    }),
+    { numRuns: 20_000 },
   );
 });
 

@@ -49,32 +49,39 @@ export const decodeRecord = (decoder: LibraryDecoder, context: BatchContext): Li
     }
     return Number.NaN;
   };
+  /** Goes on behind so many bytes; nowhere, for good, where there cannot be so many. */
+  const pass = (length: number): void => {
+    at = length >= 0 ? at + length : Number.NaN;
+  };
   const bytes = (): Buffer | null => {
     const length = varint();
     if (length === -1) return null;
-    at += length;
-    return buffer.subarray(at - length, at);
+    const from = at;
+    pass(length);
+    return buffer.subarray(from, at);
   };
 
   const attributes = buffer.readInt8(at);
   at += 1;
   const timestamp = Number(context.firstTimestamp) + varint();
   const offset = Number(context.firstOffset) + varint();
+  if (!Number.isSafeInteger(timestamp) || !Number.isSafeInteger(offset)) return undefined;
   const key = bytes();
   const value = bytes();
   const headers: Record<string, HeaderValue | HeaderValue[]> = {};
   for (let left = varint(); left > 0; left -= 1) {
+    // What was read wrong must end here: it may say that there are millions.
+    if (!(at < buffer.length)) return undefined;
     const length = varint();
     const name = buffer.toString('utf8', at, at + length);
-    at += length;
+    pass(length);
     const held = headers[name];
     if (held === undefined) headers[name] = bytes();
     else if (name in Object.prototype) return undefined;
     else headers[name] = Array.isArray(held) ? [...held, bytes()] : [held, bytes()];
   }
   // A length that could not be read has spoilt the place.
-  if (at !== buffer.length || !Number.isSafeInteger(timestamp) || !Number.isSafeInteger(offset))
-    return undefined;
+  if (at !== buffer.length) return undefined;
   decoder.offset = at;
   return {
     magicByte: context.magicByte,
