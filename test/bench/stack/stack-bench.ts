@@ -33,6 +33,11 @@ export type StackRow = LoadReport & {
 const run = promisify(execFile);
 const generator = fileURLToPath(new URL('../generator.ts', import.meta.url));
 const onePart: readonly Company[] = [{ name: 'all', roles: 'all', count: 1 }];
+/** What follows the log has a thread of its own. */
+const followersApart: readonly Company[] = [
+  { name: 'orders', roles: 'api,orchestrator,timers,order,payment,inventory,shipping,ingest', count: 1 },
+  { name: 'followers', roles: 'relay,projector', count: 1 },
+];
 let seed = 1;
 
 /** Runs everything; resolves with all figures. */
@@ -46,6 +51,7 @@ export const stackBench = async (options: StackBenchOptions) => {
   let burst: object | undefined;
   for (const [layout, companies] of [
     ['one process', onePart],
+    ['relay and projector apart', followersApart],
     ['two of each role', twoOfEach],
   ] as const) {
     for (const engines of enginesHere()) {
