@@ -3,9 +3,9 @@ import { z } from 'zod';
 /** Identifiers, branded at the edge so that inside no id is a bare string and no two kinds can be mixed up. */
 
 /** A UUID (RFC 9562) in its lower-case form of 36 characters: one id has one spelling, so ids compare as strings. */
-const uuid = z.string().regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/, {
-  error: 'must be a UUID in lower case',
-});
+export const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+const uuid = z.string().regex(uuidPattern, { error: 'must be a UUID in lower case' });
 
 /** Names one order, its saga (`sagaId = orderId`), and the key of all its messages. */
 export const OrderId = uuid.brand('OrderId').meta({ id: 'OrderId', description: 'The order, and its saga.' });

@@ -1,5 +1,5 @@
 import { toCloudEvent } from '@recourse/contracts/envelope';
-import { EventId, OrderId } from '@recourse/contracts/ids';
+import { EventId, OrderId, uuidPattern } from '@recourse/contracts/ids';
 import { type Registered, type ReplyTopic, registry, type Topic } from '@recourse/contracts/registry';
 import { upcast } from '@recourse/contracts/upcasters';
 import { z } from 'zod';
@@ -95,20 +95,15 @@ const Headers = z.object({
 
 const poison = (reason: string): Poison => ({ kind: 'poison', reason });
 
-/** What the headers of a message of ours say. */
-type Said = {
+/** What the headers of a message of ours say; `version` is that of its data, as it is written. */
+type Said = Pick<
+  Message,
+  'version' | 'stream' | 'revision' | 'position' | 'time' | 'correlation' | 'causation'
+> & {
   readonly entry: Registered;
   readonly type: string;
   readonly id: string;
   readonly key: string;
-  /** Of its data, as it is written. */
-  readonly version: number;
-  readonly stream: string;
-  readonly revision: number;
-  readonly position: number;
-  readonly time: number;
-  readonly correlation: string;
-  readonly causation: string;
 };
 
 const ours = (topic: Topic, raw: RawMessage): Message | Poison => {
@@ -162,8 +157,8 @@ const usual = ({ headers, key }: RawMessage): Said | undefined => {
     text('ce_dataschema') === `urn:recourse:${type}:${entry.version}` &&
     text('ce_specversion') === '1.0' &&
     text('content-type') === json &&
-    uuid.test(id) &&
-    uuid.test(order) &&
+    uuidPattern.test(id) &&
+    uuidPattern.test(order) &&
     key.toString() === order &&
     plainSource.test(source) &&
     time !== undefined &&
@@ -187,7 +182,6 @@ const usual = ({ headers, key }: RawMessage): Said | undefined => {
   };
 };
 
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const plainSource = /^\/streams\/[\w-]+$/;
 /** So few that the number is a safe integer. */
 const digits = /^\d{1,15}$/;

@@ -1,6 +1,5 @@
 import type { Logger } from 'pino';
-import type { Clock } from '../ports/clock.ts';
-import { sleep } from '../ports/clock.ts';
+import { type Clock, sleep, within } from '../ports/clock.ts';
 import type { Subscription } from '../ports/event-log.ts';
 import type { Lease, Leased } from '../ports/leases.ts';
 import { type HeldLease, holdLease } from './lease-held.ts';
@@ -51,7 +50,15 @@ export const competing = (options: Competing) => {
 
   const wake = () => woken.resolve();
 
-  const ask = <T>(asked: Promise<T>): Promise<T> => within(clock, askMsMax, asked);
+  const ask = async <T>(asked: Promise<T>): Promise<T> => {
+    const answer = await within(
+      clock,
+      askMsMax,
+      asked.then((is) => ({ is })),
+    );
+    if (answer === undefined) throw new Error(`no answer within ${askMsMax} ms`);
+    return answer.is;
+  };
 
   const gone = async (lease: HeldLease, refused: boolean) => {
     if (refused) refusals.add(lease.name);
@@ -161,15 +168,4 @@ export const competing = (options: Competing) => {
       return closed;
     },
   };
-};
-
-/** What is asked, or a rejection after so long. */
-const within = async <T>(clock: Clock, ms: number, asked: Promise<T>): Promise<T> => {
-  const late = Promise.withResolvers<never>();
-  const cancel = clock.after(ms, () => late.reject(new Error(`no answer within ${ms} ms`)));
-  try {
-    return await Promise.race([asked, late.promise]);
-  } finally {
-    cancel();
-  }
 };
