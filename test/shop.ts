@@ -97,8 +97,11 @@ export const openShop = async (
 /** What a new shop has in stock. */
 export const usualStock = { 'SKU-A': 1_000, 'SKU-B': 5 };
 
-/** Speaks to whoever serves there. */
-export const shopAt = (url: string): Omit<HttpShop, 'end'> => {
+/** Speaks to whoever serves there. `onUnreachable` may say more of a request that got no answer, by an error of its own. */
+export const shopAt = (
+  url: string,
+  { onUnreachable }: { readonly onUnreachable?: (error: unknown) => Promise<void> } = {},
+): Omit<HttpShop, 'end'> => {
   const speak = async (
     method: string,
     path: string,
@@ -110,6 +113,9 @@ export const shopAt = (url: string): Omit<HttpShop, 'end'> => {
       method,
       headers: { ...(text === null ? {} : { 'content-type': 'application/json' }), ...headers },
       body: text,
+    }).catch(async (error: unknown) => {
+      await onUnreachable?.(error);
+      throw error;
     });
     const read = await answer.text();
     const json = answer.headers.get('content-type')?.includes('json') === true;

@@ -31,6 +31,8 @@ let done = false;
  *   record five times: with the 13 headers of a message a fifth of a busy process's time.
  * - A fetched record is read in one pass. The library copies all headers before it for each header.
  * - The queue of a connection asks for a timer in the past after each answer: Node takes it as 1 ms, and warns.
+ * - A consumer that is to join its group again, and cannot because the coordinator is just loading it, reads on as what
+ *   it was before, and never says that it is in the group. It joins before it reads.
  */
 export const mendLibrary = (): void => {
   if (done) return;
@@ -39,6 +41,7 @@ export const mendLibrary = (): void => {
   if (version !== mended) return;
   replace('protocol/requests/produce/v3/request', produceV3);
   replace('protocol/recordBatch/record/v0/decoder', recordV0);
+  joinBeforeReading(library(src('consumer/consumerGroup')) as { readonly prototype: ConsumerGroup });
   const { prototype } = library(src('network/requestQueue/index')) as { readonly prototype: RequestQueue };
   const schedule = prototype.scheduleCheckPendingRequests;
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
@@ -51,6 +54,30 @@ const replace = <T>(module: string, by: (before: T) => T): void => {
   const path = src(module);
   const before = library(path) as T;
   library.cache[path]!.exports = by(before);
+};
+
+/** What a coordinator says to members that are to join again: REBALANCE_IN_PROGRESS. */
+const joinAgain = 27;
+
+const joinBeforeReading = ({ prototype }: { readonly prototype: ConsumerGroup }): void => {
+  const { createErrorFromCode } = library(src('protocol/error')) as {
+    readonly createErrorFromCode: (code: number) => Error;
+  };
+  const { joinAndSync, fetch } = prototype;
+  const outside = new WeakSet<ConsumerGroup>();
+  prototype.joinAndSync = async function (this: ConsumerGroup) {
+    try {
+      await joinAndSync.call(this);
+      outside.delete(this);
+    } catch (error) {
+      outside.add(this);
+      throw error;
+    }
+  };
+  prototype.fetch = async function (this: ConsumerGroup, nodeId) {
+    if (outside.has(this)) throw createErrorFromCode(joinAgain);
+    return fetch.call(this, nodeId);
+  };
 };
 
 /** The library's reader of records, with ours for those that it reads. */
@@ -73,6 +100,11 @@ export const produceV3 =
       },
     };
   };
+
+type ConsumerGroup = {
+  joinAndSync(): Promise<void>;
+  fetch(nodeId: number): Promise<unknown>;
+};
 
 type RequestQueue = {
   readonly pending: readonly unknown[];

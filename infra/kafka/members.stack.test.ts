@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, jest } from '@jest/globals';
 import type { OrderId } from '@recourse/contracts/ids';
 import { newKey, numberOf, publisher, until } from '../../test/contract/broker-fixture.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase, stack } from '../../test/stack/kit.ts';
@@ -11,6 +12,16 @@ import type { KafkaBroker } from './broker.ts';
 import { type KafkaHarness, type KafkaKit, kafkaHarness, openKafkaKit } from './testing/harness.ts';
 
 const settings = { quickRetries: 0, retryDelaysMs: [300], inHandMax: 200 };
+/** Parts of the client library, to answer what a coordinator says for moments only, after a restart. */
+const library = createRequire(import.meta.url);
+const { createErrorFromCode } = library('kafkajs/src/protocol/error.js') as {
+  readonly createErrorFromCode: (code: number) => Error;
+};
+const { prototype: connected } = library('kafkajs/src/broker/index.js') as {
+  readonly prototype: Record<'heartbeat' | 'joinGroup', () => Promise<unknown>>;
+};
+const notCoordinator = 16;
+const coordinatorLoads = 14;
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 const later = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const both = ['payment.events', 'shipping.events'] as const;
@@ -34,6 +45,7 @@ describeOnStack('members of one group on Kafka', () => {
     publish = publisher(harness.log);
   });
   afterEach(async () => {
+    jest.restoreAllMocks();
     await Promise.all(opened.splice(0).map((broker) => broker.close()));
     await harness.end();
   });
@@ -119,6 +131,19 @@ describeOnStack('members of one group on Kafka', () => {
     await until(async () => (await only.broker.lag()).group === 0);
     expect(only.assigned).toHaveLength(1);
     expect(await only.broker.deadLetters.counts()).toEqual({ waiting: 0, dead: 0 });
+  });
+
+  it('join again, and take on, where the coordinator was loading their group when they first tried', async () => {
+    const only = await join();
+    await until(() => only.assigned.length === 1);
+    await publish(newKey(), 'payment.events', 0);
+    await until(() => only.handled.length === 1);
+    jest.spyOn(connected, 'joinGroup').mockRejectedValueOnce(createErrorFromCode(coordinatorLoads));
+    jest.spyOn(connected, 'heartbeat').mockRejectedValueOnce(createErrorFromCode(notCoordinator));
+    await until(() => only.assigned.length === 2);
+    await publish(newKey(), 'payment.events', 1);
+    await until(() => only.handled.length === 2);
+    expect(only.broker.problems()).toEqual([]);
   });
 
   it('write on where one that had their partitions before claims them late', async () => {

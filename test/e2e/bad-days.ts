@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { kafkaClient } from '@recourse/infra/kafka/client';
 import { type Admin, Partitioners, type Producer } from 'kafkajs';
@@ -61,7 +62,14 @@ export const runRecourse = async (
       resolve(end);
     });
   });
-  const shop = shopAt(`http://127.0.0.1:${port}`);
+  const hasEnded = () => `it has ended (${end}): ${said}`;
+  const shop = shopAt(`http://127.0.0.1:${port}`, {
+    onUnreachable: async (error) => {
+      // What refuses a connection is about to end, if it has not.
+      await Promise.race([ended, setTimeout(1_000)]);
+      if (end !== undefined) throw new Error(hasEnded(), { cause: error });
+    },
+  });
   const run: Run = {
     ...shop,
     pid: child.pid!,
@@ -81,7 +89,7 @@ export const runRecourse = async (
         (status) => status === 200 || end !== undefined,
         withinMs,
       );
-      if (end !== undefined) throw new Error(`it has ended (${end}): ${said}`);
+      if (end !== undefined) throw new Error(hasEnded());
     },
     signal: (signal) => void child.kill(signal),
     ended,
