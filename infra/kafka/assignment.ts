@@ -200,9 +200,11 @@ export const openAssignment = (options: AssignmentOptions) => {
     isReady: (): boolean => isReady,
     isOver: (): boolean => over.signal.aborted,
     checkpoint: checkpoints.write,
-    /** What may be committed at once: nothing is left to be made durable first. */
-    doneAndDurable: (): readonly Done[] =>
-      isReady && journal.isEmpty() && consumer.beforeCheckpoint === undefined ? worker.tracks.done() : [],
+    /** What may be committed at once: nothing is left to be made durable first, and nothing was let go of. */
+    doneAndDurable: (): readonly Done[] => {
+      const durable = journal.isEmpty() && consumer.beforeCheckpoint === undefined;
+      return isReady && durable && !over.signal.aborted ? worker.tracks.done() : [];
+    },
     /** Hears what people have decided about its dead letters. */
     hearDecisions: async (): Promise<void> => {
       if (!isReady || over.signal.aborted || worker.counts.dead === 0) return;

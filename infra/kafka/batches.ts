@@ -31,6 +31,8 @@ export type BatchOptions = {
 /** After so many messages others have their turn: handlers begin before a long batch is in. */
 const turnMessagesMax = 64;
 const poisonRetryMs = 500;
+/** What comes while no assignment is valid is let go, and comes again as often as it is asked for: not at once. */
+const unwantedPauseMs = 250;
 
 /**
  * Takes batches as the library reads them: decodes each message, hands it to the assignment's worker and moves on. It
@@ -41,7 +43,7 @@ export const batchTaker = (options: BatchOptions) => {
 
   return async ({ batch, resolveOffset, heartbeat, isRunning }: EachBatchPayload): Promise<void> => {
     const mine = current();
-    if (mine === undefined) return;
+    if (mine === undefined || mine.isOver()) return sleep(clock, unwantedPauseMs);
     const topic = batch.topic.slice(prefix.length) as Topic;
     const isMine = () => mine === current() && !mine.isOver();
     const hold = (until: Promise<unknown>) => holding(clock, Promise.race([until, letGo]), heartbeat);

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { ConsumerGroup } from '../ports/broker.ts';
-import { type Clock, sleep, within } from '../ports/clock.ts';
+import { type Clock, within } from '../ports/clock.ts';
 import { type Assignment, type AssignmentOptions, openAssignment } from './assignment.ts';
 import { batchTaker } from './batches.ts';
 import type { KafkaSettings } from './client.ts';
-import { isPassing, isRefusal } from './crashes.ts';
-import { type Member, openMember, type Partitions } from './member.ts';
+import type { Member, Partitions } from './member.ts';
+import { openMembership } from './membership.ts';
 import type { PoisonKeeper } from './poison.ts';
 import { keyTurns } from './turns.ts';
 import { watchGroup } from './watch.ts';
@@ -39,10 +39,6 @@ export class GroupStoppedError extends Error {
   readonly code = 'group-stopped';
 }
 
-/** A member that died is made anew so soon; for reasons that no waiting heals, not more often than so in a row. */
-const renewMs = 1_000;
-const crashesMax = 3;
-const steadyMs = 60_000;
 /** A group that is shared out anew, or has heard nothing from Kafka, for longer than that is not ready. */
 const joiningMsMax = 15_000;
 const silentMsMax = 10_000;
@@ -55,13 +51,11 @@ export const joinGroup = (options: GroupOptions) => {
   const { group, topics } = consumer;
   const turns = keyTurns((message) => consumer.handle(message));
   const letGo = Promise.withResolvers<void>();
-  let member: Member | undefined;
   let current: Assignment | undefined;
   let leaving: Promise<void> | undefined;
   let failure: Error | undefined;
   let movedAt = clock.monotonic();
   let joiningSince: number | undefined = movedAt;
-  let heardAt = movedAt;
   let everReady = false;
 
   const fatal = (error: Error): void => {
@@ -71,10 +65,9 @@ export const joinGroup = (options: GroupOptions) => {
     void leave();
   };
 
-  const onJoined = (memberId: string, partitions: Partitions): void => {
+  const onJoined = (from: Member, memberId: string, partitions: Partitions): void => {
     current?.end();
-    const from = member!;
-    movedAt = heardAt = clock.monotonic();
+    movedAt = clock.monotonic();
     const assignment = openAssignment({
       ...options,
       partitions,
@@ -101,7 +94,7 @@ export const joinGroup = (options: GroupOptions) => {
     current = undefined;
     joiningSince ??= clock.monotonic();
     // It is sent before the request to join again: so what is done comes not again. Where it fails, it does.
-    if (done.length > 0) void member?.commit(done).catch(() => {});
+    if (done.length > 0) void membership.commit(done).catch(() => {});
   };
 
   const takeBatch = batchTaker({
@@ -109,7 +102,7 @@ export const joinGroup = (options: GroupOptions) => {
     group,
     current: () => current,
     letGo: letGo.promise,
-    seek: (topic, partition, offset) => member?.seek(topic, partition, offset),
+    seek: (topic, partition, offset) => membership.seek(topic, partition, offset),
     onTaken: () => {
       movedAt = clock.monotonic();
     },
@@ -117,40 +110,23 @@ export const joinGroup = (options: GroupOptions) => {
     onFatal: fatal,
   });
 
-  const live = async (): Promise<void> => {
-    for (let crashes = 0; leaving === undefined; ) {
-      const begun = clock.monotonic();
-      const crashed = Promise.withResolvers<Error>();
-      member = openMember({
-        ...options,
-        group,
-        topics,
-        onJoined,
-        onRebalancing,
-        onHeard: () => {
-          heardAt = clock.monotonic();
-        },
-        onCrashed: crashed.resolve,
-        onEmpty: (topic, partition, lastOffset) => {
-          const track = current?.worker.tracks.of({ topic, partition });
-          if (track?.begun && lastOffset >= track.next) current?.worker.passOver(track, lastOffset);
-        },
-        onBatch: takeBatch,
-      });
-      const error = await Promise.race([crashed.promise, letGo.promise]);
-      if (error === undefined || leaving !== undefined) return;
-      onRebalancing();
-      void member.leave(leaveMsMax);
-      crashes = isPassing(error) || clock.monotonic() - begun > steadyMs ? 0 : crashes + 1;
-      if (crashes > crashesMax || isRefusal(error)) {
-        return fatal(
-          new GroupStoppedError(`Kafka: ${group} cannot go on: ${error.message}`, { cause: error }),
-        );
-      }
-      logger.error({ group, err: error }, 'the consumer of a group died; making another');
-      await sleep(clock, renewMs);
-    }
-  };
+  const membership = openMembership({
+    ...options,
+    group,
+    topics,
+    isLeaving: () => leaving !== undefined,
+    letGo: letGo.promise,
+    assignment: () => current,
+    onJoined,
+    onRebalancing,
+    onEmpty: (topic, partition, lastOffset) => {
+      const track = current?.worker.tracks.of({ topic, partition });
+      if (track?.begun && lastOffset >= track.next) current?.worker.passOver(track, lastOffset);
+    },
+    onBatch: takeBatch,
+    onFatal: (error) =>
+      fatal(new GroupStoppedError(`Kafka: ${group} cannot go on: ${error.message}`, { cause: error })),
+  });
 
   /** Resolves when the group has been left: what runs has ended, or its time is over, and is checkpointed. */
   const leave = (): Promise<void> => {
@@ -163,7 +139,7 @@ export const joinGroup = (options: GroupOptions) => {
       await current?.worker.idle(Math.max(1, left() - reserve));
       await within(clock, Math.max(1, left() - reserve / 2), current?.checkpoint() ?? Promise.resolve());
       letGo.resolve();
-      await member?.leave(left());
+      await membership.leave(left());
       current?.end();
       current = undefined;
     })();
@@ -181,7 +157,6 @@ export const joinGroup = (options: GroupOptions) => {
     onStuck: (topic) =>
       fatal(new GroupStoppedError(`Kafka: ${group} takes nothing, with messages in ${topic}`)),
   });
-  void live();
 
   return {
     group,
@@ -194,7 +169,7 @@ export const joinGroup = (options: GroupOptions) => {
       if (leaving !== undefined) return `${group}: it is being left`;
       if (!everReady) return `${group}: it has not joined its group yet`;
       const now = clock.monotonic();
-      if (now - heardAt > silentMsMax) return `${group}: Kafka does not answer`;
+      if (now - membership.heardAt() > silentMsMax) return `${group}: Kafka does not answer`;
       const joining = joiningSince !== undefined && now - joiningSince > joiningMsMax;
       if (joining) return `${group}: it has been without partitions for too long`;
       return current?.worker.problem();

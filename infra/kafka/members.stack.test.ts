@@ -18,8 +18,10 @@ const { createErrorFromCode } = library('kafkajs/src/protocol/error.js') as {
   readonly createErrorFromCode: (code: number) => Error;
 };
 const { prototype: connected } = library('kafkajs/src/broker/index.js') as {
-  readonly prototype: Record<'heartbeat' | 'joinGroup', () => Promise<unknown>>;
+  readonly prototype: Record<'heartbeat' | 'joinGroup' | 'describeGroups', () => Promise<unknown>>;
 };
+/** After 20 s nobody waits for a rebalance any more. */
+const rejoinMsMax = 45_000;
 const notCoordinator = 16;
 const coordinatorLoads = 14;
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
@@ -162,6 +164,20 @@ describeOnStack('members of one group on Kafka', () => {
     expect(owners).not.toEqual([{ owner: 'a zombie' }]);
   });
 
+  it('join again where their partitions are said to be no longer theirs, and nobody else takes them', async () => {
+    const only = await join({ handle: failing });
+    await until(() => only.assigned.length === 1);
+    jest
+      .spyOn(connected, 'describeGroups')
+      .mockResolvedValueOnce({
+        groups: [{ groupId: `${harness.prefix}group`, state: 'PreparingRebalance', members: [] }],
+      });
+    await database.postgres.query(`update partition_claim set epoch = epoch + 1, owner = 'a zombie'`);
+    await publish(newKey(), 'payment.events', 0);
+    await until(() => only.assigned.length === 2, undefined, rejoinMsMax);
+    await until(async () => (await only.broker.deadLetters.counts()).dead === 1);
+  }, 60_000);
+
   const failing = async () => {
     throw new PermanentError('cannot make sense of it');
   };
@@ -263,10 +279,11 @@ describeOnStack('members of one group on Kafka', () => {
     const handle = async (message: Message) => {
       if (numberOf(message) === 1) throw new Error('cannot make sense of it');
     };
-    const one = await join({ handle }, { retryDelaysMs: [400] });
+    const one = await join({ handle }, { retryDelaysMs: [60_000] });
     await publish(bad, 'payment.events', 0, 1, 2, 3);
     await until(async () => (await one.broker.deadLetters.counts()).waiting === 3);
     await one.broker.close();
+    await database.postgres.query('update parked set retry_at = 0');
     const other = await join();
     await until(() => other.handled.length >= 3);
     expect(other.handled.map(numberOf)).toEqual([1, 2, 3]);
