@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import { systemClock } from '../system.ts';
 import { encodeProduce, isPlain, type ProduceRequest } from './produce-request.ts';
 import {
@@ -31,6 +32,8 @@ let done = false;
  *   record five times: with the 13 headers of a message a fifth of a busy process's time.
  * - A fetched record is read in one pass. The library copies all headers before it for each header.
  * - The queue of a connection asks for a timer in the past after each answer: Node takes it as 1 ms, and warns.
+ * - A connection that breaks in the middle of an answer is made anew, and reads what comes then as the rest of that answer:
+ *   it misreads every answer after it, and stays. It begins with nothing.
  * - A consumer that is to join its group again, and cannot because the coordinator is just loading it, reads on as what
  *   it was before, and never says that it is in the group. It joins before it reads.
  */
@@ -41,6 +44,7 @@ export const mendLibrary = (): void => {
   if (version !== mended) return;
   replace('protocol/requests/produce/v3/request', produceV3);
   replace('protocol/recordBatch/record/v0/decoder', recordV0);
+  beginEmpty(library(src('network/connection')) as { readonly prototype: Connection });
   joinBeforeReading(library(src('consumer/consumerGroup')) as { readonly prototype: ConsumerGroup });
   const { prototype } = library(src('network/requestQueue/index')) as { readonly prototype: RequestQueue };
   const schedule = prototype.scheduleCheckPendingRequests;
@@ -54,6 +58,23 @@ const replace = <T>(module: string, by: (before: T) => T): void => {
   const path = src(module);
   const before = library(path) as T;
   library.cache[path]!.exports = by(before);
+};
+
+/** What a connection reads first: how long the answer is. */
+const lengthBytes = 4;
+
+const beginEmpty = ({ prototype }: { readonly prototype: Connection }): void => {
+  const { connect } = prototype;
+  prototype.connect = function (this: Connection) {
+    if (!this.isConnected()) {
+      // What still comes over the socket before was meant for requests that have been given up.
+      this.socket?.removeAllListeners('data');
+      this.chunks = [];
+      this.bytesBuffered = 0;
+      this.bytesNeeded = lengthBytes;
+    }
+    return connect.call(this);
+  };
 };
 
 /** What a coordinator says to members that are to join again: REBALANCE_IN_PROGRESS. */
@@ -100,6 +121,16 @@ export const produceV3 =
       },
     };
   };
+
+/** `socket`: the last one, until the next is made. */
+type Connection = {
+  readonly socket: Socket | undefined;
+  chunks: Buffer[];
+  bytesBuffered: number;
+  bytesNeeded: number;
+  isConnected(): boolean;
+  connect(): Promise<unknown>;
+};
 
 type ConsumerGroup = {
   joinAndSync(): Promise<void>;
