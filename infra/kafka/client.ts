@@ -24,6 +24,13 @@ export type KafkaSettings = {
  */
 export const retrySettings = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 60 } as const;
 
+/**
+ * What producers and consumers know of the brokers is asked anew after so long. A broker that is lost without a word
+ * closes no connection, and a request that is not answered asks nothing anew: so this is how long who leads a partition
+ * now can stay unknown.
+ */
+export const metadataMsMax = 30_000;
+
 const connectMsMax = 5_000;
 const requestMsMax = 15_000;
 

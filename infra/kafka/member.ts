@@ -3,7 +3,7 @@ import { AssignerProtocol, type EachBatchPayload } from 'kafkajs';
 import type { Logger } from 'pino';
 import { type Clock, within } from '../ports/clock.ts';
 import { samePartitionAssigner } from './assigner.ts';
-import { type KafkaSettings, kafkaClient, retrySettings } from './client.ts';
+import { type KafkaSettings, kafkaClient, metadataMsMax, retrySettings } from './client.ts';
 import type { Done } from './tracks.ts';
 
 /** The partitions that are a member's, by topic (its name without the prefix). */
@@ -35,7 +35,6 @@ const heartbeatEveryMs = 1_500;
 const rebalanceMsMax = 10_000;
 const fetchWaitMsMax = 250;
 const partitionBytesMax = 256 * 1024;
-const metadataMsMax = 30_000;
 /** How many partitions are taken from at once: taking waits for nothing but room. */
 const partitionsAtOnce = 4;
 

@@ -1,10 +1,16 @@
 import type { Topic } from '@recourse/contracts/registry';
+import type { Admin } from 'kafkajs';
 import type { Logger } from 'pino';
 import { UnavailableError } from '../errors.ts';
 import { type Clock, within } from '../ports/clock.ts';
 import { type KafkaSettings, kafkaClient } from './client.ts';
 
 const answerMsMax = 5_000;
+/**
+ * A connection that has answered none of so many in a row is given up for a new one: a broker that is lost without a word
+ * closes none, and the library would keep to it for minutes.
+ */
+const unansweredMax = 3;
 
 /** How a group stands in one partition. */
 export type Standing = {
@@ -17,43 +23,71 @@ export type Standing = {
   readonly high: number;
 };
 
+type Connection = {
+  readonly admin: Promise<Admin>;
+  /** Until then the library tries one broker after the other by itself. */
+  isUp: boolean;
+  /** Asked for several things at once, the library makes connections that nobody closes: one after the other. */
+  asking: Promise<unknown>;
+  /** How many in a row were not answered in time. */
+  unanswered: number;
+};
+
 /** Asks Kafka where things stand. Connects when it is first asked; everything rejects with `UnavailableError`. */
 export const offsetReader = (settings: KafkaSettings, prefix: string, clock: Clock, logger: Logger) => {
   const kafka = kafkaClient(settings, logger);
-  let connecting: Promise<ReturnType<typeof kafka.admin>> | undefined;
-  /** Asked for several things at once, the library makes connections that nobody closes: one after the other. */
-  let asking: Promise<unknown> = Promise.resolve();
+  let current: Connection | undefined;
   let closed = false;
 
-  const connect = async () => {
+  const connect = (): Connection => {
     const admin = kafka.admin({ retry: { initialRetryTime: 100, maxRetryTime: 1_000, retries: 5 } });
-    await admin.connect();
-    return admin;
+    const connected = async () => {
+      await admin.connect();
+      made.isUp = true;
+      return admin;
+    };
+    const made: Connection = {
+      admin: connected(),
+      isUp: false,
+      asking: Promise.resolve(),
+      unanswered: 0,
+    };
+    return made;
   };
   /** Others may be asking by it still: for them the library would connect again, and nobody would close that. */
   const giveUp = async () => {
-    const [connection, asked] = [connecting, asking];
-    connecting = undefined;
-    asking = Promise.resolve();
-    await asked;
-    await connection?.then((admin) => admin.disconnect()).catch(() => {});
+    const old = current;
+    current = undefined;
+    await old?.asking;
+    await old?.admin.then((admin) => admin.disconnect()).catch(() => {});
   };
-  const asked = async <T>(ask: (admin: ReturnType<typeof kafka.admin>) => Promise<T>): Promise<T> => {
+  const asked = async <T>(ask: (admin: Admin) => Promise<T>): Promise<T> => {
     if (closed) throw new UnavailableError('Kafka is asked nothing more');
-    connecting ??= connect();
-    const [connection, before] = [connecting, asking];
-    const mine = before.then(async () => ({ is: await ask(await connection) }));
-    asking = mine.catch(() => {});
+    current ??= connect();
+    const connection = current;
+    let isLeft = false;
+    const mine = connection.asking.then(async () => {
+      const admin = await connection.admin;
+      if (isLeft) return undefined;
+      const is = await ask(admin);
+      // However late: who answers is not lost.
+      connection.unanswered = 0;
+      return { is };
+    });
+    connection.asking = mine.catch(() => {});
     let answer: { readonly is: T } | undefined;
     try {
       answer = await within(clock, answerMsMax, mine);
     } catch (error) {
-      if (connection === connecting) void giveUp();
+      if (connection === current) void giveUp();
       throw new UnavailableError(`Kafka: ${(error as Error).message}`, { cause: error });
     }
-    // The library goes on trying: who asks later finds it connected.
-    if (answer === undefined) throw new UnavailableError(`Kafka has not answered within ${answerMsMax} ms`);
-    return answer.is;
+    if (answer !== undefined) return answer.is;
+    // What is asked goes on, and finds an answer for who asks later; what has not begun is asked for nobody.
+    isLeft = true;
+    if (connection.isUp) connection.unanswered += 1;
+    if (connection.unanswered >= unansweredMax && connection === current) void giveUp();
+    throw new UnavailableError(`Kafka has not answered within ${answerMsMax} ms`);
   };
 
   return {

@@ -6,7 +6,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { PoisonMessage, PoisonMessages } from '../ports/poison.ts';
 import type { Postgres } from '../postgres/connect.ts';
 import { type FoundPoison, postgresPoison } from '../postgres/poison.ts';
-import { type KafkaSettings, kafkaClient, retrySettings } from './client.ts';
+import { type KafkaSettings, kafkaClient, metadataMsMax, retrySettings } from './client.ts';
 
 /** The topic that keeps what could not be read of a topic. */
 export const poisonTopic = (topic: Topic): string => `${topic}.dlq`;
@@ -81,6 +81,7 @@ const oneSender = (settings: KafkaSettings, logger: Logger) => {
   const connect = async () => {
     const made = kafka.producer({
       allowAutoTopicCreation: false,
+      metadataMaxAge: metadataMsMax,
       createPartitioner: Partitioners.DefaultPartitioner,
       retry: { ...retrySettings, retries: 5 },
     });

@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { UnavailableError } from '../errors.ts';
 import type { Message } from '../ports/broker.ts';
 import { type Clock, sleep } from '../ports/clock.ts';
-import { retrySettings } from './client.ts';
+import { metadataMsMax, retrySettings } from './client.ts';
 import { describeKafkaError, isForPeople, kafkaCode } from './kafka-errors.ts';
 
 /** One `send` of the publisher, until all its messages are acknowledged. */
@@ -84,6 +84,7 @@ export const openLane = ({ client, clock, logger, signal }: Lane) => {
       idempotent: true,
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
+      metadataMaxAge: metadataMsMax,
       createPartitioner,
       retry: retrySettings,
     });
