@@ -1,3 +1,5 @@
+import { isUnansweredLogin } from './kafka-errors.ts';
+
 /** Verdicts on what a consumer of the library died of. */
 
 /** What says that who we are, or what we may do, is wrong: trying again helps nobody. */
@@ -12,8 +14,12 @@ const causesOf = (error: unknown): Crash[] =>
 
 /** Whether only a person can heal it. */
 export const isRefusal = (error: Error): boolean =>
-  causesOf(error).some(({ name, type }) => refusals.test(`${name} ${String(type)}`));
+  causesOf(error).some(
+    (cause) => refusals.test(`${cause.name} ${String(cause.type)}`) && !isUnansweredLogin(cause),
+  );
 
 /** Whether it is of the kind that waiting heals: brokers that are away, or that change their parts. */
 export const isPassing = (error: Error): boolean =>
-  causesOf(error).some(({ name, retriable }) => passing.test(name) || retriable === true);
+  causesOf(error).some(
+    (cause) => passing.test(cause.name) || cause.retriable === true || isUnansweredLogin(cause),
+  );

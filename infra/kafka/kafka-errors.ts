@@ -1,9 +1,22 @@
+/** How the library words that it could not ask or was not answered, behind `SASL … authentication failed: `. */
+const unanswered =
+  / failed: (Closed connection$|Connection timeout$|Connection error: |Not connected$|Request \S+\(.*\) timed out$)/;
+
+/**
+ * Whether a connection broke, or nobody answered, while we said who we are. The library calls that, too, a failed
+ * authentication, and keeps the words alone of what it was. `Connection closed by the server` stays a refusal: so brokers
+ * before 1.0 answer wrong credentials, and with later ones the library does not say it.
+ */
+export const isUnansweredLogin = (error: Error): boolean =>
+  error.name === 'KafkaJSSASLAuthenticationError' && unanswered.test(error.message);
+
 /** The code of Kafka's protocol behind what the client library rejected with (`MESSAGE_TOO_LARGE`), where there is one. */
 export const kafkaCode = (error: unknown): string | undefined => {
   for (let it = error, depth = 0; it instanceof Error && depth < 5; it = it.cause, depth += 1) {
     const { type } = it as { type?: unknown };
     if (typeof type === 'string') return type;
-    if (it.name === 'KafkaJSSASLAuthenticationError') return 'SASL_AUTHENTICATION_FAILED';
+    if (it.name === 'KafkaJSSASLAuthenticationError' && !isUnansweredLogin(it))
+      return 'SASL_AUTHENTICATION_FAILED';
   }
   return undefined;
 };
