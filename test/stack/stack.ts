@@ -131,7 +131,7 @@ export const startStack = async (options: StackOptions = {}): Promise<Stack> => 
 };
 
 /** All results; rejects with the first failure, but only when all have come to their end. */
-const settled = async <T extends readonly unknown[]>(
+export const settled = async <T extends readonly unknown[]>(
   work: readonly [...{ [K in keyof T]: Promise<T[K]> }],
 ): Promise<T> => {
   await Promise.allSettled(work);
