@@ -17,7 +17,7 @@ const shared = {
 export default {
   maxWorkers: 2,
   // jest takes it from here for all projects, whatever they say.
-  testTimeout: 20_000,
+  testTimeout: 120_000,
   projects: [
     {
       ...shared,

@@ -33,4 +33,4 @@ it('a connection is used again at once, and is let go long before the server clo
   const giveUp = AbortSignal.timeout(30_000);
   while ((await open()) > 0 && !giveUp.aborted) await pause(50);
   expect(await open()).toBe(0);
-}, 40_000);
+});

@@ -140,7 +140,7 @@ export const shopAt = (
     post,
     get,
     place: async (changes = {}) => (await placed(changes, {})).orderId,
-    placeAndWait: async (changes = {}) => placed(changes, { prefer: 'wait=15' }),
+    placeAndWait: async (changes = {}) => placed(changes, { prefer: 'wait=60' }),
     order: async (orderId) => (await get(`/orders/${orderId}`)).body,
     saga: async (orderId) => (await get(`/sagas/${orderId}`)).body,
     told: async (orderId) =>
@@ -168,7 +168,7 @@ export const usualOrder = {
 export const until = async <T>(
   ask: () => Promise<T>,
   satisfied: (answer: T) => boolean,
-  withinMs = 15_000,
+  withinMs = 60_000,
 ): Promise<T> => {
   const end = performance.now() + withinMs;
   for (;;) {

@@ -13,7 +13,7 @@ describe('looking back at an order and its saga', () => {
   let head: number;
   beforeAll(async () => {
     api = await apis.start();
-    orderId = (await api.post('/orders', orderOf(), { prefer: 'wait=10' })).json.orderId;
+    orderId = (await api.post('/orders', orderOf(), { prefer: 'wait=60' })).json.orderId;
     head = await api.log.head();
     records = (await api.log.readAll(0, 1_000)).filter(({ correlation }) => correlation === orderId);
   });

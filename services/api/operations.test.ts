@@ -166,7 +166,7 @@ describe('what operators look at', () => {
       readModels: { counts: async () => ({ open: 5, cancelling: 2, completed: 2, cancelled: 1 }) },
       poison: { count: async () => 3 } as PoisonMessages,
     });
-    await api.post('/orders', orderOf(), { prefer: 'wait=10' });
+    await api.post('/orders', orderOf(), { prefer: 'wait=60' });
     const { status, text, headers } = await api.get('/metrics');
     expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
     const value = (name: string) =>
@@ -217,7 +217,7 @@ describe('a fault on this side', () => {
   it('is not logged where it is the caller’s, above debug', async () => {
     const api = await start();
     await api.post('/orders', orderOf({ lines: [] }));
-    await api.post('/orders', orderOf(), { prefer: 'wait=10' });
+    await api.post('/orders', orderOf(), { prefer: 'wait=60' });
     const levels = api.lines.map((line) => JSON.parse(line).level);
     expect(levels.filter((level) => level > 20)).toEqual([]);
   });

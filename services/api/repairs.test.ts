@@ -8,7 +8,7 @@ import { longSaga } from '../../test/long-saga.ts';
 const { start, closeAll } = testApis();
 afterAll(closeAll);
 
-const wait = { prefer: 'wait=10' };
+const wait = { prefer: 'wait=60' };
 
 describe('POST /sagas/:id/retry', () => {
   it('asks the saga to try again, with the note', async () => {

@@ -8,7 +8,7 @@ import { eventually, gate, orderOf, type TestApi, testApis, wholeWay } from '../
 const { start, closeAll } = testApis();
 afterEach(closeAll);
 
-const wait = { prefer: 'wait=10' };
+const wait = { prefer: 'wait=60' };
 
 /** Watches a saga; `events` grows as they come. */
 const watch = async (api: TestApi, orderId: string, lastEventId?: string) => {

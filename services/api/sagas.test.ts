@@ -9,7 +9,7 @@ const { start, closeAll } = testApis();
 let shared: { readonly api: TestApi; readonly order: { readonly orderId: string } };
 beforeAll(async () => {
   const api = await start();
-  const { json: order } = await api.post('/orders', orderOf(), { prefer: 'wait=10' });
+  const { json: order } = await api.post('/orders', orderOf(), { prefer: 'wait=60' });
   shared = { api, order };
 });
 afterAll(closeAll);

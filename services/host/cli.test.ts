@@ -1,13 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { settingNames } from './config.ts';
 import { runRecourse } from './testing/run-recourse.ts';
 
 // Each test runs several processes, and the machine may be busy.
-jest.setTimeout(60_000);
-
 let folder: string;
 let file: string;
 beforeAll(async () => {

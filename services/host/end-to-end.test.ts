@@ -2,13 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { demoRows } from './demo/rows.ts';
 import type { Summary } from './load/summary.ts';
 import { runRecourse, startRecourse } from './testing/run-recourse.ts';
-
-// Each test runs several processes, and the machine may be busy.
-jest.setTimeout(60_000);
 
 let folder: string;
 let server: Awaited<ReturnType<typeof startRecourse>>;
@@ -47,7 +44,7 @@ describe('a server, by the command line', () => {
     const answer = await fetch(`${server.url}/orders`, {
       method: 'POST',
       body,
-      headers: { 'content-type': 'application/json', prefer: 'wait=10' },
+      headers: { 'content-type': 'application/json', prefer: 'wait=60' },
     });
     expect(answer.status).toBe(200);
     expect(await answer.json()).toMatchObject({ state: 'completed' });

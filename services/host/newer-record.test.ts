@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { OrderId } from '@recourse/contracts/ids';
 import { orderStream } from '@recourse/contracts/streams';
 import { stamp } from '@recourse/infra/event-id';
@@ -11,8 +11,6 @@ import { openShop, type Shop, until, usualOrder } from '../../test/shop.ts';
 import { type Running, startModule } from './testing/run-recourse.ts';
 
 // A test runs a process, and the machine may be busy.
-jest.setTimeout(60_000);
-
 let folder: string;
 let running: Running | undefined;
 beforeEach(async () => {

@@ -133,5 +133,5 @@ describe('whatever the interleaving', () => {
       }),
       { numRuns: 40 },
     );
-  }, 60_000);
+  });
 });

@@ -103,7 +103,7 @@ export const brokerFailures = (open: () => Promise<BrokerHarness>): void => {
         await new Promise((resolve) => setImmediate(resolve));
         await fault.handle(message);
       });
-      (await start({ retryDelaysMs: [40, 40, 40, 40, 40] })).consume(group.consumer);
+      (await start({ retryDelaysMs: Array(250).fill(40) })).consume(group.consumer);
       const numbers = Array.from({ length: 60 }, (_, number) => number);
       for (const number of numbers) {
         await publish(bad, 'payment.events', number);

@@ -33,7 +33,7 @@ export const newKey = (): OrderId => randomUUID() as OrderId;
 export const until = async (
   condition: () => boolean | Promise<boolean>,
   tell = () => 'it',
-  withinMs = 10_000,
+  withinMs = 45_000,
 ): Promise<void> => {
   const end = Date.now() + withinMs;
   while (!(await condition())) {

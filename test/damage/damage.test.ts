@@ -34,7 +34,7 @@ const folders = damagedFolders();
 beforeAll(async () => {
   shop = await shopOfAllWays();
   records = recordsIn(shop.dataDir);
-}, 60_000);
+});
 afterEach(folders.clean);
 afterAll(() => shop.end());
 

@@ -146,7 +146,7 @@ describe('recourse verify', () => {
     expect(damage.stdout).toMatch(
       /damage {2}record-missing {2}position \d+\n +record \d+ \(saga-\S+ revision 4\) is missing/,
     );
-  }, 60_000);
+  });
 
   it('says that there is nothing to verify where there is no log', async () => {
     const { code, stderr } = await runRecourse(['verify', '--data-dir', '/nowhere']);

@@ -76,7 +76,7 @@ describe('rows as they were', () => {
     }
     running = false;
     await watching;
-  }, 60_000);
+  });
   afterAll(() => shop.end());
 
   it('are what the live read model said at that position', async () => {
@@ -85,7 +85,7 @@ describe('rows as they were', () => {
       const then = await rowsAt(`${path}&asOf=${position}`);
       expect({ path, ...then.asOf, rows: then.rows }).toEqual({ path, position, time: then.asOf.time, rows });
     }
-  }, 60_000);
+  });
 
   it('are what the fold of the records up to that position gives, in memory', async () => {
     const records = await shop.recourse.log.readAll(0, 10_000);
@@ -113,7 +113,7 @@ describe('rows as they were', () => {
       ]);
       expect([what, sorted(rows)]).toEqual([what, sorted(inMemory)]);
     }
-  }, 60_000);
+  });
 
   it('come as events while they are folded, and as a problem where they cannot be', async () => {
     const ask = async (path: string) => {

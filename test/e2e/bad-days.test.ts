@@ -25,7 +25,7 @@ describe('a disk that fails', () => {
     await shop.close();
     shop = await openShop({ dataDir });
     expect(await ended(shop, before)).toMatchObject({ state: 'completed' });
-    const again = await shop.post('/orders', usualOrder, { 'idempotency-key': 'during', prefer: 'wait=10' });
+    const again = await shop.post('/orders', usualOrder, { 'idempotency-key': 'during', prefer: 'wait=60' });
     expect([again.status, again.body.state]).toEqual([200, 'completed']);
     expect((await shop.ledger()).violations).toEqual([]);
     expect((await shop.ledger()).orders).toEqual({ open: 0, completed: 2, cancelled: 0 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { AppendFault } from '../eventstore/appends.ts';
 import { type FakeEventStore, startEventStore } from '../eventstore/server.ts';
 import { randomFrom } from '../random.ts';
@@ -15,8 +15,6 @@ const wrongEvery = 60;
 const appendFaults: readonly AppendFault[] = ['lose', 'drop', 'break', 'refuse', 'timeout'];
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
-
-jest.setTimeout(170_000);
 
 describeOnStack('an EventStoreDB that goes wrong while orders run', () => {
   const random = randomFrom(seed);

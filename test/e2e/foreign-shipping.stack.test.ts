@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { DeadLetterList } from '@recourse/contracts/http';
 import type { Running } from '../foreign/python.ts';
 import { describeWithPython } from '../foreign/python.ts';
@@ -6,8 +6,6 @@ import { type ForeignShop, openForeignShop } from '../foreign/shop.ts';
 import { until } from '../shop.ts';
 import { allEnded } from './bad-days.ts';
 import { ended, inState, ledgerBalances } from './following.ts';
-
-jest.setTimeout(120_000);
 
 await describeWithPython('a shop whose parcels go with somebody else’s program', () => {
   let room: ForeignShop;

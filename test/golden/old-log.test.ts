@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { projections } from '@recourse/api/projections/all';
 import { registered } from '@recourse/contracts/registry';
 import { openSqliteLogReader } from '@recourse/infra/log/reader';
@@ -13,8 +13,6 @@ import { oldOrders, unpackOldData } from './files.ts';
 import { storedVersions } from './stored.ts';
 
 // A shop is opened, and the machine may be busy.
-jest.setTimeout(60_000);
-
 let folder: string;
 let shop: Shop | undefined;
 beforeEach(() => {

@@ -258,6 +258,6 @@ describe.each(races)(
       // Of those that were asked to move some moved, and for some another step came first.
       if (moves) expect([moved > 0, moved < ways]).toEqual([true, true]);
       else expect([moved, [...ends].toSorted()]).toEqual([0, endsOf[country]]);
-    }, 120_000);
+    });
   },
 );

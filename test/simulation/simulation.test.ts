@@ -163,7 +163,7 @@ describe.each(seeds)('seed %i', (seed) => {
         }
       }
     }
-  }, 60_000);
+  });
 });
 
 const lastAdvance = async (log: EventLog, orderId: OrderId) => {

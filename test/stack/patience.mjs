@@ -1,4 +1,4 @@
-// A project cannot have a timeout of its own in jest's configuration. Servers are started and killed here: a minute.
+// A project cannot have a timeout of its own in jest's configuration. Servers are started and killed here: four minutes.
 import { jest } from '@jest/globals';
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);

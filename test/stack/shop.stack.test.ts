@@ -1,9 +1,7 @@
-import { expect, it, jest } from '@jest/globals';
+import { expect, it } from '@jest/globals';
 import { describeOnStack, freshPrefix } from './kit.ts';
 import { openStackShop } from './shop.ts';
 import { topicsOf } from './topics.ts';
-
-jest.setTimeout(60_000);
 
 describeOnStack('a shop on the stack', () => {
   it('leaves no topic behind', async () => {

@@ -34,7 +34,6 @@ export const openStackShop = async ({ flags, overrides }: StackShopOpening = {})
     await until(
       () => shop.get('/health/ready'),
       ({ status }) => status === 200,
-      30_000,
     );
     await shop.stockUp(usualStock);
     return { ...shop, end };

@@ -21,7 +21,7 @@ describe('POST /backups', () => {
     const api = await apis.start();
     const [response, order] = await Promise.all([
       fetch(`${api.url}/backups`, { method: 'POST' }),
-      api.post('/orders', orderOf(), { prefer: 'wait=10' }),
+      api.post('/orders', orderOf(), { prefer: 'wait=60' }),
     ]);
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/x-tar']);
     expect(order.json).toMatchObject({ state: 'completed' });

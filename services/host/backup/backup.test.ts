@@ -3,7 +3,7 @@ import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { BackupManifest, backupDatabases } from '@recourse/contracts/backup';
 import { sealed } from '@recourse/infra/backup/seal';
 import { holdFolder } from '@recourse/infra/lock';
@@ -12,8 +12,6 @@ import { openShop, type Shop } from '../../../test/shop.ts';
 import { runRecourse } from '../testing/run-recourse.ts';
 import { restoreBackup } from './restore.ts';
 import { saveBackup } from './save.ts';
-
-jest.setTimeout(60_000);
 
 let parent: string;
 let shop: Shop;

@@ -39,7 +39,7 @@ await describeWithPython('conform', () => {
     ['obeys_anything', ['unknown', 'schema', 'consistent']],
     ['another_envelope', ['envelope', 'schema']],
   ])('names the promises that are broken by %s', async (fault, broken) => {
-    const patience = fault === 'answers_once' ? 1_500 : 15_000;
+    const patience = fault === 'answers_once' ? 4_000 : 15_000;
     expect(brokenIn(await tried(fault, patience)).sort()).toEqual([...broken].sort());
   });
 

@@ -1,14 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { runRecourse, startRecourse } from '../testing/run-recourse.ts';
 import { demoRows } from './rows.ts';
 import type { RowResult } from './run-row.ts';
 
 // It runs several processes, and the machine may be busy.
-jest.setTimeout(60_000);
-
 let folder: string;
 let server: Awaited<ReturnType<typeof startRecourse>>;
 beforeAll(async () => {

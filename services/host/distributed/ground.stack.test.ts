@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { StartError } from '@recourse/infra/errors';
 import { openPostgres } from '@recourse/infra/postgres/connect';
 import { lossySettings } from '@recourse/infra/postgres/durability';
@@ -13,8 +13,6 @@ import { readConfig } from '../config.ts';
 import { type Closing, closeAll } from '../parts.ts';
 import { openGround } from './ground.ts';
 import { reachOf } from './needs.ts';
-
-jest.setTimeout(60_000);
 
 describeOnOwnServers('a PostgreSQL that could lose what is acknowledged', () => {
   let stack: Stack;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { ExportRecord } from '@recourse/contracts/export';
 import { openSqliteLog } from '@recourse/infra/log/sqlite-log';
 import { systemClock } from '@recourse/infra/system';
@@ -12,8 +12,6 @@ import { importExport } from './import-export.ts';
 import { readExport } from './read-export.ts';
 
 // The command runs in a process of its own, and the machine may be busy.
-jest.setTimeout(60_000);
-
 let room: string;
 let orderId: string;
 let text: string;

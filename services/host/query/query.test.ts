@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { formatPosition } from '@recourse/contracts/http';
 import type { ProjectionRows } from '@recourse/contracts/http-rows';
 import { openShop, type Shop } from '../../../test/shop.ts';
@@ -8,8 +8,6 @@ import { runRecourse } from '../testing/run-recourse.ts';
 import { rowsLines } from './rows-text.ts';
 
 // Each test runs several processes, and the machine may be busy.
-jest.setTimeout(60_000);
-
 const answer = (changes: Partial<ProjectionRows> = {}): ProjectionRows => ({
   projection: 'sagas',
   version: 2,

@@ -1,10 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openShop, type Shop, until } from '../../../test/shop.ts';
 import { runRecourse } from '../testing/run-recourse.ts';
 
 // Each test runs processes, and the machine may be busy.
-jest.setTimeout(60_000);
-
 let shop: Shop;
 beforeAll(async () => {
   shop = await openShop({
