@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, type Server, startServer } from './server.ts';
+import { type Server, startServer } from './server.ts';
+import { freePort } from './stack/ports.ts';
 
 /** Processes of one distributed installation, each kept alive as a supervisor would. */
 

@@ -1,6 +1,5 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { readFile, stat } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -103,14 +102,3 @@ const ready = async (url: string, child: ChildProcess, begin: number) => {
 /** Bytes of the log, its write-ahead part not counted: that is bounded and used again. */
 export const logBytes = async (dataDir: string): Promise<number> =>
   (await stat(join(dataDir, 'log.db'))).size;
-
-/** A TCP port that nobody listened on just now. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });

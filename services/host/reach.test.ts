@@ -3,12 +3,10 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { freePort } from '../../test/server.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { openShop, type Shop } from '../../test/shop.ts';
+import { freePort } from '../../test/stack/ports.ts';
 import { type Reached, reach } from './reach.ts';
-
-jest.setTimeout(30_000);
 
 let parent: string;
 let stopped: string;

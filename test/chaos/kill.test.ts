@@ -5,8 +5,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import type { Ledger, Order } from '@recourse/contracts/http';
 import { ask } from '../http.ts';
-import { freePort, type Server, startServer } from '../server.ts';
+import { type Server, startServer } from '../server.ts';
 import { until, usualOrder } from '../shop.ts';
+import { freePort } from '../stack/ports.ts';
 
 /** How often the server is killed without a warning, and how many clients go on placing orders meanwhile. */
 const kills = 20;

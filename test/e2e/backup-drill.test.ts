@@ -7,8 +7,9 @@ import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import type { Ledger, Order, OrderList } from '@recourse/contracts/http';
 import type { ProjectionList } from '@recourse/contracts/http-projections';
 import { runRecourse } from '@recourse/host/testing/run-recourse';
-import { freePort, type Server, startServer } from '../server.ts';
+import { type Server, startServer } from '../server.ts';
 import { until, usualOrder } from '../shop.ts';
+import { freePort } from '../stack/ports.ts';
 
 const parent = await mkdtemp(join(tmpdir(), 'recourse-drill-'));
 const servers: Server[] = [];
@@ -126,7 +127,7 @@ describe('a backup that is taken while orders come in', () => {
     );
     expect(items.length).toBeGreaterThan(2);
     expect(head > position).toBe(true);
-    expect((await post(again, '/orders', usualOrder, { prefer: 'wait=10' })).body).toMatchObject({
+    expect((await post(again, '/orders', usualOrder, { prefer: 'wait=60' })).body).toMatchObject({
       state: 'completed',
     });
     const verified = await runRecourse(['verify', '--url', again.url]);
@@ -137,7 +138,7 @@ describe('a backup that is taken while orders come in', () => {
     const dataDir = join(parent, 'killed');
     const first = await start(dataDir);
     await post(first, '/inventory/SKU-A/receipts', { quantity: 1_000 });
-    const { body: order } = await post(first, '/orders', usualOrder, { prefer: 'wait=10' });
+    const { body: order } = await post(first, '/orders', usualOrder, { prefer: 'wait=60' });
     await first.stop();
     enlarge(join(dataDir, 'timers.db'));
 
@@ -163,7 +164,7 @@ describe('a backup that is taken while orders come in', () => {
     const again = await start(dataDir);
     expect(existsSync(join(dataDir, 'backing-up'))).toBe(false);
     expect(await get<Order>(again, `/orders/${order.orderId}`)).toMatchObject({ state: 'completed' });
-    expect((await post(again, '/orders', usualOrder, { prefer: 'wait=10' })).body).toMatchObject({
+    expect((await post(again, '/orders', usualOrder, { prefer: 'wait=60' })).body).toMatchObject({
       state: 'completed',
     });
     expect((await get<Ledger>(again, '/ledger')).violations).toEqual([]);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
-import { freePort } from '../server.ts';
 import { describeOnOwnServers } from '../stack/kit.ts';
+import { freePorts } from '../stack/ports.ts';
 import { type Stack, startStack } from '../stack/stack.ts';
 import { allEnded, badDayMsMax, endRuns, type Run, runRecourse } from './bad-days.ts';
 import { addScramUser, canary, certificates, listenWithSasl, name, right } from './bad-days-sasl.ts';
@@ -18,7 +18,7 @@ describeOnOwnServers('credentials', () => {
 
   beforeAll(async () => {
     stack = await startStack({ stopped: ['kafka'] });
-    [plainPort, tlsPort] = [await freePort(), await freePort()];
+    [plainPort, tlsPort] = (await freePorts(2)) as [number, number];
     caFile = await certificates(stack.folder);
     await listenWithSasl(stack, plainPort, tlsPort);
     await stack.kafka.start();

@@ -4,9 +4,9 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { kafkaClient } from '@recourse/infra/kafka/client';
 import { type Admin, Partitioners, type Producer } from 'kafkajs';
-import { freePort } from '../server.ts';
 import { type HttpShop, shopAt, until } from '../shop.ts';
 import { type FreshDatabase, freshDatabase, freshPrefix, silent, stack } from '../stack/kit.ts';
+import { freePort } from '../stack/ports.ts';
 
 /** How tests of bad days see a process of a distributed installation: by what it says, and by how it ends. */
 
@@ -32,7 +32,7 @@ const command = fileURLToPath(new URL('../../services/host/recourse.mjs', import
 const running = new Set<Run>();
 
 /** How long a test of bad days may take: servers and processes start in it, on a machine that may be busy. */
-export const badDayMsMax = 170_000;
+export const badDayMsMax = 300_000;
 
 /** Short waits between asks, so that what has to be asked again is asked within a test. */
 const settings = ['--ask-delays-ms', '500,1000,2000,4000', '--slow-ms', '300'];

@@ -21,6 +21,9 @@ export const freePorts = async (count: number): Promise<readonly number[]> => {
   throw new StartError('no-port', `No ${count} free ports between ${portMin} and ${portMax} were found.`);
 };
 
+/** One TCP port of loopback that nobody listens on now. */
+export const freePort = async (): Promise<number> => (await freePorts(1))[0]!;
+
 /** Rejects with `StartError` where somebody listens on that port of loopback. */
 export const mustBeFree = async (flag: string, port: number): Promise<void> => {
   if (!(await isFree(port))) {

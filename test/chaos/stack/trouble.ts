@@ -2,7 +2,8 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Fleet } from '../../fleet.ts';
 import type { Random } from '../../random.ts';
-import { freePort, startServer } from '../../server.ts';
+import { startServer } from '../../server.ts';
+import { freePort } from '../../stack/ports.ts';
 import type { Stack } from '../../stack/stack.ts';
 import type { Absences } from './away.ts';
 
