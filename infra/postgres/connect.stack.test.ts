@@ -1,12 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import { afterAll, beforeAll, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { describeOnStack, type FreshDatabase, freshDatabase, silent } from '../../test/stack/kit.ts';
+import { watchStandstill } from '../../test/stack/standstill.ts';
 import { UnavailableError } from '../errors.ts';
 import { systemClock } from '../system.ts';
 import { openPostgres } from './connect.ts';
-
-jest.setTimeout(30_000);
 
 describeOnStack('PostgreSQL, as we are connected to it', () => {
   let database: FreshDatabase;
@@ -79,11 +78,13 @@ describeOnStack('PostgreSQL, as we are connected to it', () => {
     const postgres = openPostgres(settings, { clock: systemClock, logger: silent });
     const before = postgres.query('select pg_sleep(3)');
     const begun = performance.now();
+    const stoodStillMs = watchStandstill();
     await expect(postgres.query('select pg_sleep(12)')).rejects.toThrow(UnavailableError);
     const tookMs = performance.now() - begun;
+    const lateMs = stoodStillMs();
     await before;
     expect(tookMs).toBeGreaterThan(9_500);
-    expect(tookMs).toBeLessThan(12_500);
+    expect(tookMs).toBeLessThan(12_500 + lateMs);
     await postgres.close();
   });
 
@@ -150,7 +151,7 @@ describeOnStack('PostgreSQL, as we are connected to it', () => {
     while (taken.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     const begun = performance.now();
     await listening.close();
-    expect(performance.now() - begun).toBeLessThan(1_000);
+    expect(performance.now() - begun).toBeLessThan(4_000);
     await postgres.close();
     for (const socket of taken) socket.destroy();
     server.close();
