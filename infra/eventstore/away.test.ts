@@ -26,8 +26,8 @@ describe('an EventStoreDB that is away', () => {
     const stream = freshStream();
     await log.append(stream, noStream, someEvents(1));
     await server.goAway();
-    expect(await unavailableAfterMs(log.append(stream, 0, someEvents(1)))).toBeLessThan(1_000);
-    expect(await unavailableAfterMs(log.readStream(stream))).toBeLessThan(1_000);
+    expect(await unavailableAfterMs(log.append(stream, 0, someEvents(1)))).toBeLessThan(4_000);
+    expect(await unavailableAfterMs(log.readStream(stream))).toBeLessThan(4_000);
     await unavailableAfterMs(log.head());
     await unavailableAfterMs(log.readAll(0, 1));
     expect(log.problems()).toEqual([expect.stringMatching(/^EventStoreDB does not answer: .*ECONN/)]);
@@ -58,9 +58,9 @@ describe('an EventStoreDB that is away', () => {
       () => log.readAll(0, 5),
       () => log.head(),
     ];
-    for (const ask of asked) expect(await unavailableAfterMs(ask())).toBeLessThan(1_500);
+    for (const ask of asked) expect(await unavailableAfterMs(ask())).toBeLessThan(4_000);
     await expect(stores.open(`${server.url}&connectionName=second`, { limits: hasty })).rejects.toThrow(
-      'no answer in 400 ms',
+      'no answer in 1500 ms',
     );
     server.thaw();
     await until(() => log.problems().length === 0);

@@ -8,7 +8,7 @@ const script = fileURLToPath(new URL('../../test/eventstore/burst.ts', import.me
 
 describe('a connection that breaks with more appends under way than it takes at once', () => {
   it('rejects them as unknown, ends nothing else, and takes them again', async () => {
-    const { stdout } = await run(process.execPath, [script], { timeout: 15_000 });
+    const { stdout } = await run(process.execPath, [script], { timeout: 60_000 });
     expect(JSON.parse(stdout)).toEqual({ broken: ['UnavailableError'], again: ['fulfilled'] });
   });
 });

@@ -40,7 +40,7 @@ describe('a follower of a log on EventStoreDB', () => {
       'the server hangs until the client is given up',
       async (server) => {
         server.freeze();
-        await new Promise((resolve) => setTimeout(resolve, 1_600));
+        await new Promise((resolve) => setTimeout(resolve, 5_500));
         server.thaw();
       },
     ],
@@ -49,7 +49,7 @@ describe('a follower of a log on EventStoreDB', () => {
       async (server) => {
         server.faults.silentReads = true;
         server.breakSubscriptions();
-        await new Promise((resolve) => setTimeout(resolve, 600));
+        await new Promise((resolve) => setTimeout(resolve, 2_000));
         server.faults.silentReads = false;
       },
     ],

@@ -38,7 +38,7 @@ describe('a server of our own, as a real one was seen', () => {
   });
 
   it('stores what is appended twice at once one time, and tells the other that it timed out', async () => {
-    server.faults.commitMs = 20;
+    server.faults.commitMs = 200;
     const some = events(2);
     const both = await Promise.allSettled([append(some, 'no_stream'), append(some, 'no_stream')]);
     // In which order they arrive the client does not promise.

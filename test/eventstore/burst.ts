@@ -15,7 +15,7 @@ const log = await openEventStoreLog({
   url: server.url,
   clock: systemClock,
   logger,
-  limits: { callMsMax: 3_000 },
+  limits: { callMsMax: 10_000 },
 });
 await log.append(freshStream(), noStream, someEvents(1));
 

@@ -14,7 +14,7 @@ const impatient: Partial<EventStoreLimits> = {
 };
 
 /** What a server that hangs costs in a test of that. */
-export const hasty: Partial<EventStoreLimits> = { callMsMax: 400 };
+export const hasty: Partial<EventStoreLimits> = { callMsMax: 1_500 };
 
 /** Servers and logs of one test, gone after `clean`. */
 export const eventStores = () => {
