@@ -20,10 +20,9 @@ const ways = [
  * settled by a person who turned out to be wrong, tried again, and one that waits.
  */
 export const shopOfAllWays = async (flags: Flags = {}): Promise<Shop> => {
-  const shop = await openShop({ flags });
+  const { dataDir } = await shopOfSlowWays(flags);
+  const shop = await openShop({ dataDir, flags });
   const ids = await Promise.all(ways.map((way) => shop.place(way)));
-  await cancelled(shop);
-  await settledByPerson(shop);
   const stuck = await shop.place({ country: 'ZZ-down' });
   for (const id of ids)
     await until(
@@ -50,9 +49,45 @@ export const closeCaughtUp = async (shop: Shop): Promise<void> => {
   await shop.close();
 };
 
-/** An order whose slow charge a person settles, before the provider answers after all. */
-const settledByPerson = async (shop: Shop): Promise<void> => {
-  const id = await shop.place({ paymentToken: 'tok_slow' });
+/** With these the carrier and the provider answer only when they are told to. */
+const slowCountry = 'France';
+const slowToken = 'tok_accepted:slow';
+
+/** A closed shop with orders in which somebody was quicker than the provider or the carrier, who answered later. */
+const shopOfSlowWays = async (flags: Flags): Promise<Shop> => {
+  const [provider, carrier] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const shop = await openShop({
+    flags: { ...flags, askDelaysMs: '60000', callMsMax: '60000' },
+    overrides: {
+      wrapGateway: (it) => ({
+        ...it,
+        charge: async (request) => {
+          if (request.paymentToken === slowToken) await provider.promise;
+          return it.charge(request);
+        },
+        authorize: async (request) => {
+          if (request.paymentToken === slowToken) await provider.promise;
+          return it.authorize(request);
+        },
+      }),
+      wrapCarrier: (it) => ({
+        ...it,
+        ship: async (request) => {
+          if (request.country === slowCountry) await carrier.promise;
+          return it.ship(request);
+        },
+      }),
+    },
+  });
+  await cancelled(shop, carrier.resolve);
+  await settledByPerson(shop, provider.resolve);
+  await shop.close();
+  return shop;
+};
+
+/** An order whose charge a person settles, before the provider answers after all. */
+const settledByPerson = async (shop: Shop, answer: () => void): Promise<void> => {
+  const id = await shop.place({ paymentToken: slowToken });
   const { waitsFor } = await until(
     () => shop.saga(id),
     ({ state }) => state === 'paying' || state === 'authorizing',
@@ -62,18 +97,24 @@ const settledByPerson = async (shop: Shop): Promise<void> => {
   await shop.post(`/sagas/${id}/resolve`, found);
   await until(
     () => shop.saga(id),
+    ({ state }) => state !== 'paying' && state !== 'authorizing',
+  );
+  answer();
+  await until(
+    () => shop.saga(id),
     ({ flags }) => flags.includes('late-answer'),
   );
 };
 
 /** An order that its customer cancels while it is being shipped. */
-const cancelled = async (shop: Shop): Promise<void> => {
-  const id = await shop.place({ country: 'ZZ-slow' });
+const cancelled = async (shop: Shop, answer: () => void): Promise<void> => {
+  const id = await shop.place({ country: slowCountry });
   await until(
     () => shop.saga(id),
     ({ state }) => state === 'shipping',
   );
   await shop.post(`/orders/${id}/cancel`);
+  answer();
   await until(
     () => shop.order(id),
     ({ endedAt }) => endedAt !== null,

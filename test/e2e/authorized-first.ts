@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type HttpShop, type ShopOpening, until, usualOrder } from '../shop.ts';
 import { ended, inState, ledgerBalances } from './following.ts';
 import { everyWay, type Way } from './ways.ts';
@@ -88,57 +88,65 @@ export const authorizedFirst = (name: string, open: (opening: ShopOpening) => Pr
 
     describe('a person', () => {
       const said = { reference: 'call-1', note: 'asked by telephone' };
+      // Nothing is given up before the person has come to it.
+      let patient: HttpShop;
+      beforeAll(async () => {
+        patient = await open({ flags: { sagaVersion: '2', askDelaysMs: '60000' } });
+      });
+      afterAll(() => patient?.end());
 
       it.each([
         ['PaymentAuthorized', 'completed'],
         ['AuthorizationFailed', 'cancelled'],
       ])('resolves an authorisation as %s, and the order is %s', async (outcome, state) => {
-        const orderId = await shop().place({ paymentToken: 'tok_down' });
+        const orderId = await patient.place({ paymentToken: 'tok_down' });
         const { waitsFor } = await until(
-          () => shop().saga(orderId),
+          () => patient.saga(orderId),
           ({ state }) => state === 'authorizing',
         );
         await until(
-          () => shop().order(orderId),
+          () => patient.order(orderId),
           ({ payment }) => payment === 'started',
         );
         const { commandId } = waitsFor!;
-        const wrong = await shop().post(`/sagas/${orderId}/resolve`, {
+        const wrong = await patient.post(`/sagas/${orderId}/resolve`, {
           ...said,
           commandId,
           outcome: 'PaymentProcessed',
         });
         expect([wrong.status, wrong.body.code]).toEqual([409, 'not-resolvable']);
-        expect((await shop().post(`/sagas/${orderId}/resolve`, { ...said, commandId, outcome })).status).toBe(
-          202,
-        );
+        expect(
+          (await patient.post(`/sagas/${orderId}/resolve`, { ...said, commandId, outcome })).status,
+        ).toBe(202);
         if (outcome === 'AuthorizationFailed') {
-          expect(await ended(shop(), orderId)).toMatchObject({ state, because: 'payment-failed' });
+          expect(await ended(patient, orderId)).toMatchObject({ state, because: 'payment-failed' });
           return;
         }
         // The provider knows no authorisation of that name, so the capture is for the person, too.
-        const saga = await inState(shop(), orderId, 'capturing');
+        const saga = await inState(patient, orderId, 'capturing');
         await until(
-          () => shop().order(orderId),
+          () => patient.order(orderId),
           ({ payment }) => payment === 'capturing',
         );
         const capture = { ...said, commandId: saga.waitsFor!.commandId, outcome: 'PaymentCaptured' };
-        expect((await shop().post(`/sagas/${orderId}/resolve`, capture)).status).toBe(202);
-        expect(await ended(shop(), orderId)).toMatchObject({ state, payment: 'captured' });
-        await ledgerBalances(shop());
+        expect((await patient.post(`/sagas/${orderId}/resolve`, capture)).status).toBe(202);
+        expect(await ended(patient, orderId)).toMatchObject({ state, payment: 'captured' });
+        await ledgerBalances(patient);
       });
     });
 
     describe('orders of both versions', () => {
       it('run side by side in one process, each on its own way', async () => {
-        const half = await open({ flags: { sagaVersion: '2', sagaRampPercent: '50' } });
+        // Forty at once keep a machine busy: nobody asks again meanwhile, which would only make it busier.
+        const flags = { sagaVersion: '2', sagaRampPercent: '50', askDelaysMs: '20000,20000' };
+        const half = await open({ flags });
         try {
           const orders = await Promise.all(
             Array.from({ length: 40 }, async (_, n) => {
               const order = { ...usualOrder, country: n % 4 === 0 ? 'Atlantis' : 'France' };
               // A key makes the order's id, on which its version hangs.
               return (
-                await half.post('/orders', order, { 'idempotency-key': `side-${n}`, prefer: 'wait=15' })
+                await half.post('/orders', order, { 'idempotency-key': `side-${n}`, prefer: 'wait=60' })
               ).body;
             }),
           );

@@ -15,7 +15,9 @@ import { openShop, type Shop, until } from '../shop.ts';
 import { ended } from './following.ts';
 
 // Orders of both versions are played, and jest runs twice more.
-jest.setTimeout(120_000);
+jest.setTimeout(240_000);
+
+const triesMax = 20;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 let folder: string;
@@ -34,7 +36,7 @@ beforeAll(async () => {
   } finally {
     await shop.end();
   }
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const reopen = async (flags: Record<string, string>) => {
@@ -138,12 +140,17 @@ const playVersion1 = async () => {
   await ended(shop, charged);
   await keep('v1-charge-and-refund-settled', charged);
 
-  const moved = await place({ country: 'ZZ-down-3' });
-  await hasTold(moved, 'ShipmentStarted');
-  const migrated = await shop.post('/versions/migrations', { to: 2, note: 'Ms Miller said so' });
-  expect(migrated.body.moved).toMatchObject([{ count: 1, state: 'shipping' }]);
-  await ended(shop, moved);
-  await keep('migrated', moved);
+  // It can be moved until the carrier is reached; where that was sooner, another one is.
+  for (let tries = 1; ; tries += 1) {
+    const moved = await place({ country: 'ZZ-down-5' });
+    await hasTold(moved, 'ShipmentStarted');
+    const { body } = await shop.post('/versions/migrations', { to: 2, note: 'Ms Miller said so' });
+    await ended(shop, moved);
+    if (tries < triesMax && (body.moved as unknown[]).length === 0) continue;
+    expect(body.moved).toMatchObject([{ count: 1, state: 'shipping' }]);
+    await keep('migrated', moved);
+    break;
+  }
 };
 
 const playVersion2 = async () => {

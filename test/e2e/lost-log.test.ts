@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { afterEach, expect, it } from '@jest/globals';
 import { openShop, type Shop, usualOrder } from '../shop.ts';
 
+/** Nobody asks again: each command stands once in the history. */
+const flags = { askDelaysMs: '60000' };
+
 let open: Shop | undefined;
 afterEach(() => open?.end());
 
@@ -14,9 +17,9 @@ const commandsOf = async (shop: Shop, orderId: string) =>
 
 it('an order that the log has lost, placed again under its key, is the same one to provider and carrier', async () => {
   const placed = (shop: Shop) =>
-    shop.post('/orders', usualOrder, { 'idempotency-key': 'basket-1', prefer: 'wait=15' });
+    shop.post('/orders', usualOrder, { 'idempotency-key': 'basket-1', prefer: 'wait=60' });
 
-  const before = await openShop();
+  const before = await openShop({ flags });
   open = before;
   const { orderId, shipmentId } = (await placed(before)).body;
   const commands = await commandsOf(before, orderId);
@@ -26,7 +29,7 @@ it('an order that the log has lost, placed again under its key, is the same one 
   for (const name of await readdir(dataDir))
     if (name !== 'simulated') await rm(join(dataDir, name), { recursive: true });
 
-  const after = await openShop({ dataDir });
+  const after = await openShop({ dataDir, flags });
   open = after;
   await after.stockUp({ 'SKU-A': 10 });
   const again = await placed(after);

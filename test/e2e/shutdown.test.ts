@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Order } from '@recourse/contracts/http';
-import { freePort, type Server, startServer } from '../server.ts';
+import { type Server, startServer } from '../server.ts';
 import { until, usualOrder } from '../shop.ts';
+import { freePort } from '../stack/ports.ts';
 
 let dataDir: string;
 let server: Server;
 const asJson = { 'content-type': 'application/json' };
 const begin = async () => {
-  server = await startServer(dataDir, { port: await freePort(), args: ['--slow-ms', '1500'] });
+  server = await startServer(dataDir, { port: await freePort(), args: ['--slow-ms', '3000'] });
 };
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'recourse-shutdown-'));
@@ -55,11 +56,11 @@ it('SIGTERM answers who waits, ends what is in hand, gives up the folder, and le
     () => order(orderId),
     ({ state }) => state === 'completed',
   );
-}, 40_000);
+});
 
 it('SIGTERM does not wait for connections that a client keeps open', async () => {
   await server.stop('SIGKILL');
-  const args = ['--slow-ms', '300', '--shutdown-ms-max', '60000'];
+  const args = ['--slow-ms', '2000', '--shutdown-ms-max', '60000'];
   server = await startServer(dataDir, { port: await freePort(), args });
   const waiting = post('wait=30');
   await until(
@@ -70,4 +71,4 @@ it('SIGTERM does not wait for connections that a client keeps open', async () =>
   await server.stop('SIGTERM');
   expect(performance.now() - at).toBeLessThan(10_000);
   expect((await waiting).status).toBe(202);
-}, 60_000);
+});

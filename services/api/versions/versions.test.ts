@@ -157,7 +157,11 @@ describe('the plan of a migration', () => {
       () => shop.order(done),
       ({ state }) => state === 'completed',
     );
-    expect(await plan()).toMatchObject({ open: 0, canMove: [], cannotMove: [] });
+    const nothing = await until(
+      () => plan(),
+      ({ open }) => open === 0,
+    );
+    expect(nothing).toMatchObject({ open: 0, canMove: [], cannotMove: [] });
   });
 
   it.each([
