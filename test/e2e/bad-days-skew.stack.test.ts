@@ -56,10 +56,17 @@ describeOnStack('clocks that differ by twenty minutes', () => {
     const ahead = await start(skewMs, provider.wrapGateway);
     const behind = await start(-skewMs, provider.wrapGateway);
     await ahead.stockUp({ 'SKU-A': 1_000 });
-    // Leases run by PostgreSQL's clock: both have their share.
-    const shared = await until(
-      holders,
-      (kinds) => kinds.length > 0 && kinds.every(({ held, holders }) => held < 2 || holders === 2),
+    // Leases run by PostgreSQL's clock: both have their share, and nothing is on its way from one to the other.
+    const [shared] = await until(
+      async () => {
+        const before = await holders();
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        return [before, await holders()] as const;
+      },
+      ([kinds, later]) =>
+        kinds.length > 0 &&
+        kinds.every(({ held, holders }) => held < 2 || holders === 2) &&
+        JSON.stringify(kinds) === JSON.stringify(later),
       60_000,
     );
     const orders = await Promise.all(

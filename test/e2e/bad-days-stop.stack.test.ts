@@ -75,20 +75,22 @@ describeOnStack('one of two processes with all roles, under load,', () => {
   };
 
   it('is paused for longer than its session and its leases: the other goes on alone, and no harm comes of it later', async () => {
-    expect(await membersOf()).toEqual(groups.map(() => 2));
+    await until(membersOf, (counts) => counts.every((it) => it === 2));
     const running = load();
     await pause(1_000);
     one.signal('SIGSTOP');
     await pause(pausedMs);
-    expect(await membersOf()).toEqual(groups.map(() => 1));
+    await until(membersOf, (counts) => counts.every((it) => it === 1));
     // Whatever partition it is in: the other has them all.
     await allEnded(other, await Promise.all([1, 2, 3, 4, 5, 6].map(() => other.place())), 60_000);
     one.signal('SIGCONT');
     await pause(3_000);
     await nothingLostNorTwice(await running.stop());
     // It is as good as new, or has left for another to be started.
-    if (one.end() === undefined) await one.ready();
-    else expect(one.end()).toBe(1);
+    await one.ready().catch((error) => {
+      if (one.end() === undefined) throw error;
+    });
+    expect([undefined, 1]).toContain(one.end());
   });
 
   it('is stopped: within 10 s, with exit code 0, its groups and leases given back at once', async () => {
@@ -101,7 +103,8 @@ describeOnStack('one of two processes with all roles, under load,', () => {
     expect(await one.ended).toBe(0);
     expect(performance.now() - begin).toBeLessThan(10_000);
     expect(one.said()).not.toMatch(/Not done after/);
-    expect(await membersOf()).toEqual(groups.map(() => 1));
+    // In less than a session, after which it would have been missed.
+    await until(membersOf, (counts) => counts.every((it) => it === 1), 4_000);
     const leases = await place.database.postgres.query<{ holders: number }>(
       'select count(distinct owner)::integer as holders from lease where until > now()',
     );

@@ -15,8 +15,8 @@ describeOnStack('topics', () => {
     await place.drop();
   });
 
-  const start = async (settings: Record<string, string> = {}) => {
-    const run = await runRecourse({ ...place.environment, ...settings });
+  const start = async (settings: Record<string, string> = {}, args: readonly string[] = []) => {
+    const run = await runRecourse({ ...place.environment, ...settings }, args);
     await run.ready();
     return run;
   };
@@ -49,6 +49,12 @@ describeOnStack('topics', () => {
       await place.admin.deleteTopicRecords({ topic, partitions });
     }
   };
+  /** How many messages a topic has had. */
+  const sentTo = async (topic: string) =>
+    (await place.admin.fetchTopicOffsets(place.prefix + topic)).reduce(
+      (sum, { high }) => sum + Number(high),
+      0,
+    );
   const rewindRelay = () => place.database.postgres.query('delete from relay_checkpoint');
 
   it('that are missing, or could lose data, or have another number of partitions: the start says which, and what to do', async () => {
@@ -90,18 +96,27 @@ describeOnStack('topics', () => {
   });
 
   it('commands are gone before they were obeyed: an error says so, and the sagas ask again', async () => {
-    const asking = await start({ ROLE: 'api,orchestrator,timers,relay,projector,order,inventory,shipping' });
+    const roles = 'api,orchestrator,timers,relay,projector,order,inventory,shipping';
+    // They are asked for longer than it takes until somebody obeys again.
+    const asking = await start({ ROLE: roles }, ['--ask-delays-ms', '2000,4000,8000,16000']);
     const payment = await start({ ROLE: 'payment' });
     await asking.stockUp({ 'SKU-A': 100 });
-    expect(await asking.placeAndWait()).toMatchObject({ state: 'completed' });
+    // So many that commands of each partition were obeyed: where none was, nobody knows that some are gone.
+    const first = await Promise.all(Array.from({ length: 8 }, () => asking.placeAndWait()));
+    expect(first.map(({ state }) => state)).toEqual(first.map(() => 'completed'));
     await stopped(payment);
     const orders = await Promise.all([1, 2, 3, 4].map(() => asking.place()));
+    const asked = async (orderId: string) =>
+      (await asking.told(orderId)).filter((type) => type === '→ ProcessPayment').length;
     await until(
-      () => Promise.all(orders.map((it) => asking.told(it))),
-      (all) => all.every((told) => told.includes('→ ProcessPayment')),
-      30_000,
+      async () => ({
+        first: await Promise.all(first.map(({ orderId }) => asked(orderId))),
+        later: await Promise.all(orders.map(asked)),
+        sent: await sentTo('payment.commands'),
+      }),
+      ({ first, later, sent }) =>
+        later.every((count) => count > 0) && sent >= [...first, ...later].reduce((sum, count) => sum + count),
     );
-    await new Promise((resolve) => setTimeout(resolve, 500));
     await clear('payment.commands');
     const late = await start({ ROLE: 'payment' });
     await ended(asking, orders);
@@ -113,13 +128,8 @@ describeOnStack('topics', () => {
     await taking.stockUp({ 'SKU-A': 100 });
     const orders = await Promise.all([1, 2, 3, 4].map(() => taking.place()));
     await until(
-      async () =>
-        (await place.admin.fetchTopicOffsets(`${place.prefix}order.events`)).reduce(
-          (sum, { high }) => sum + Number(high),
-          0,
-        ),
+      () => sentTo('order.events'),
       (sum) => sum >= orders.length,
-      30_000,
     );
     await clear('order.events');
     const late = await start({ ROLE: 'orchestrator,timers' });
