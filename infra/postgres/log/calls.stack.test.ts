@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { anEvent, freshStream, idsOf, someEvents } from '../../../test/contract/event-log/events.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../../test/stack/kit.ts';
 import { UnavailableError } from '../../errors.ts';
+import type { Clock } from '../../ports/clock.ts';
 import { noStream, type RecordedEvent } from '../../ports/event-log.ts';
 import { systemClock } from '../../system.ts';
 import type { Postgres } from '../connect.ts';
@@ -31,6 +32,12 @@ describeOnStack('what the log asks of PostgreSQL', () => {
       return postgres.query(text, values);
     },
   });
+  /** A clock whose timers come only once they are let go: the log does not look by itself before. */
+  const heldClock = () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const after: Clock['after'] = (ms, run) => systemClock.after(ms, () => void promise.then(run));
+    return { clock: { ...systemClock, after }, letGo: resolve };
+  };
   const deaf = (postgres: Postgres): Postgres => ({ ...postgres, listen: () => ({ close: async () => {} }) });
 
   it('stores all appends of one turn in one call, and those that come meanwhile in the next', async () => {
@@ -65,7 +72,7 @@ describeOnStack('what the log asks of PostgreSQL', () => {
   });
 
   it('hands followers what this process appends without reading it: the very data', async () => {
-    const log = await logs.open({}, (postgres) => deaf(noting(postgres)));
+    const log = await logs.open({ clock: heldClock().clock }, (postgres) => deaf(noting(postgres)));
     const seen: RecordedEvent[] = [];
     log.follow(0, 100, (records) => void seen.push(...records));
     const events = someEvents(20);
@@ -79,7 +86,8 @@ describeOnStack('what the log asks of PostgreSQL', () => {
   });
 
   it('hands followers what comes between without a notice, too, and reads each record once', async () => {
-    const log = await logs.open({}, (postgres) => deaf(noting(postgres)));
+    const { clock, letGo } = heldClock();
+    const log = await logs.open({ clock }, (postgres) => deaf(noting(postgres)));
     const other = await logs.open();
     const followers = [1, 2, 3].map((): string[] => []);
     for (const ids of followers) log.follow(0, 100, (records) => void ids.push(...idsOf(records)));
@@ -93,6 +101,7 @@ describeOnStack('what the log asks of PostgreSQL', () => {
     expect(asked.filter((name) => name === 'log_after')).toHaveLength(1);
 
     // And with nothing that would tell: it looks by itself.
+    letGo();
     const last = anEvent();
     await other.append(freshStream(), noStream, [last]);
     await eventually(() => followers.every((ids) => ids.length === 7));
