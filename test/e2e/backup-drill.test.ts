@@ -176,6 +176,6 @@ describe('a backup that is taken while orders come in', () => {
 const enlarge = (path: string): void => {
   const db = new DatabaseSync(path);
   db.exec('pragma synchronous = off; create table ballast (bytes blob) strict;');
-  for (let n = 0; n < 10; n += 1) db.exec('insert into ballast values (zeroblob(20000000))');
+  for (let n = 0; n < 20; n += 1) db.exec('insert into ballast values (zeroblob(20000000))');
   db.close();
 };
