@@ -167,11 +167,9 @@ describeOnStack('members of one group on Kafka', () => {
   it('join again where their partitions are said to be no longer theirs, and nobody else takes them', async () => {
     const only = await join({ handle: failing });
     await until(() => only.assigned.length === 1);
-    jest
-      .spyOn(connected, 'describeGroups')
-      .mockResolvedValueOnce({
-        groups: [{ groupId: `${harness.prefix}group`, state: 'PreparingRebalance', members: [] }],
-      });
+    jest.spyOn(connected, 'describeGroups').mockResolvedValueOnce({
+      groups: [{ groupId: `${harness.prefix}group`, state: 'PreparingRebalance', members: [] }],
+    });
     await database.postgres.query(`update partition_claim set epoch = epoch + 1, owner = 'a zombie'`);
     await publish(newKey(), 'payment.events', 0);
     await until(() => only.assigned.length === 2, undefined, rejoinMsMax);
