@@ -320,12 +320,13 @@ describeOnStack('members of one group on Kafka', () => {
     await publish(good, 'payment.events', 3);
     await database.postgres.query('update parked set retry_at = 0');
     const other = await join({ topics: ['payment.events'] });
+    // What it had handled may come again, at any place: it is known by its sequence. What it had not comes in order.
+    const numbers = () => other.handled.filter((it) => it.key === bad && numberOf(it) > 0).map(numberOf);
+    const parked = () => [...new Set(numbers())];
     await until(
-      () =>
-        other.handled.some((it) => numberOf(it) === 3) &&
-        other.handled.filter((it) => it.key === bad).length >= 2,
+      () => other.handled.some((it) => numberOf(it) === 3) && parked().includes(2),
       () => 'the session of the dead to end, and its messages',
     );
-    expect(other.handled.filter(({ key }) => key === bad).map(numberOf)).toEqual([1, 2]);
+    expect(parked()).toEqual([1, 2]);
   });
 });
