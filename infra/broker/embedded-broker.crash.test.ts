@@ -130,6 +130,32 @@ describe('the embedded broker', () => {
     expect(JSON.parse(String(kept!.message))).toEqual(dead!.message);
   });
 
+  it('after a crash handles nothing that is discarded before it is read again', async () => {
+    const [slow, bad] = [newKey(), newKey()];
+    const hangs = () => new Promise<void>(() => {});
+    const group = witness('group', topics, (message) =>
+      message.key === slow ? hangs() : failsOn(0)(message),
+    );
+    (await open()).consume(group.consumer);
+    await publish(slow, 'payment.events', 9);
+    await publish(bad, 'payment.events', 0, 1);
+    await until(() => stored().parked.length === 2);
+    expect(stored().checkpoint).toBe(0);
+    const done = Promise.withResolvers<void>();
+    const again = witness('group', topics, (message) => (message.key === slow ? done.promise : undefined));
+    const broker = await open({ path: await crash(), inHandMax: 1 });
+    broker.consume(again.consumer);
+    await until(() => again.seen.some(({ key }) => key === slow));
+    const [dead] = await broker.deadLetters.list({ max: 1 });
+    await broker.deadLetters.discard(dead!.id, 'sent by mistake', 'ann');
+    await until(() => again.numbers(bad).length === 1);
+    done.resolve();
+    await publish(bad, 'payment.events', 2);
+    await until(() => again.numbers(bad).includes(2));
+    // What was behind it is read again, too, and is a repeat.
+    expect([...new Set(again.numbers(bad))]).toEqual([1, 2]);
+  });
+
   it('takes up waiting messages before the first of its group, and tries them when they are due', async () => {
     const clock = virtualClock();
     const bad = newKey();

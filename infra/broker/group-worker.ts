@@ -47,10 +47,13 @@ export const groupWorker = (options: WorkerOptions) => {
   });
   const { parked } = work;
 
+  const isTaken = (position: number, index: number): boolean =>
+    position < taken.position || (position === taken.position && index <= taken.index);
+
   /** Takes one message, or says that there is no room for it. What was taken, parked or discarded before is passed over. */
   const take = (message: Message, index: number): boolean => {
     const { position } = message;
-    if (position < taken.position || (position === taken.position && index <= taken.index)) return true;
+    if (isTaken(position, index)) return true;
     if (work.isFull()) return false;
     taken.position = position;
     taken.index = index;
@@ -83,9 +86,11 @@ export const groupWorker = (options: WorkerOptions) => {
     beforeCheckpoint: async (): Promise<void> => consumer.beforeCheckpoint?.(),
     redrive: (key: OrderId, place: Place): boolean => parked.redrive(key, place, journal.recordNow),
     discard: (key: OrderId, place: Place, note: string, by: string): boolean =>
-      parked.discard(key, place, () =>
-        journal.recordNow({ change: 'discard', place, note, by, at: clock.now() }),
-      ),
+      parked.discard(key, place, () => {
+        journal.recordNow({ change: 'discard', place, note, by, at: clock.now() });
+        // It may be read again, and is not parked any more then.
+        if (!isTaken(place.position, place.index)) discarded.add(`${place.position}:${place.index}`);
+      }),
     /** Begins nothing more; the group is left. What runs goes on. */
     stop: work.stop,
     /** Waits, `shutdownMsMax` at most, for the handlers that run. */

@@ -75,8 +75,9 @@ export const openAssignment = (options: AssignmentOptions) => {
 
   /** Claims the rows; what it says is only true if the group still says that the partitions are ours afterwards. */
   const claim = async (): Promise<void> => {
-    claims = places.length === 0 ? [] : await deliveries.claim(places, options.owner);
+    const made = places.length === 0 ? [] : await deliveries.claim(places, options.owner);
     if (!(await options.isOurs())) throw new UnavailableError('the group is being shared out anew');
+    claims = made;
   };
 
   /** Once for all who have found that a claim is lost: each claim ends the one before. */
@@ -142,10 +143,11 @@ export const openAssignment = (options: AssignmentOptions) => {
     const standings = topics.length === 0 ? [] : await offsets.standing(group, topics);
     const mine = standings.filter((it) => worker.tracks.of(it) !== undefined);
     const starts = mine.map((it) => startOf(group, it, logger));
-    const discarded = await deliveries.discardedSince(starts);
     // What was decided before the rows are read stands in them; what is decided afterwards is heard.
     await hear(() => {});
     const rows = places.length === 0 ? [] : await deliveries.parked(places);
+    // After the rows: what was discarded before they were read is not among them, and must not be handled either.
+    const discarded = await deliveries.discardedSince(starts);
     if (consumer.onAssigned !== undefined) {
       await turns.olderEnded();
       stopIfOver();

@@ -60,7 +60,12 @@ export const assignmentWorker = (options: WorkerOptions) => {
     /** What a person has decided, and has written. */
     decided: ({ key, decision, ...spot }: Decision): void => {
       if (decision === 'redrive') parked.redrive(key, spot, () => {});
-      else parked.discard(key, spot, () => {});
+      else {
+        const track = tracks.of(spot);
+        // It may be read again, and is not parked any more then.
+        if (track !== undefined && spot.offset >= track.next) track.discarded.add(nameOf(spot));
+        parked.discard(key, spot, () => {});
+      }
       options.onProgress();
     },
     hasRoom: work.hasRoom,

@@ -118,6 +118,24 @@ describeOnStack('the waiting table in PostgreSQL', () => {
     expect(await table.parked(places)).toHaveLength(1);
   });
 
+  it('holds what became of a message since, where the answer to the write that parked it was lost', async () => {
+    const table = open();
+    const claims = await table.claim(places, 'a');
+    let isLost = true;
+    const journal = parkedJournal(async (written) => {
+      await table.write(claims, written);
+      if (isLost) throw new Error('the connection broke');
+    });
+    for (const offset of [1, 2]) journal.record(park(spot(offset), waiting));
+    await expect(journal.flush()).rejects.toThrow('broke');
+    isLost = false;
+    journal.record({ change: 'remove', place: spot(1) });
+    journal.record({ change: 'stand', place: spot(2), standing: { ...waiting, state: 'dead' } });
+    await journal.flush();
+    const rows = await table.parked(places);
+    expect(rows.map(({ place, standing }) => [place.offset, standing.state])).toEqual([[2, 'dead']]);
+  });
+
   it('remembers how many partitions a topic had', async () => {
     const table = open();
     expect(await table.partitionsChanged(new Map([[topic, 3]]))).toEqual([]);

@@ -206,7 +206,8 @@ const insertParked = `
     type text, message_id text, position bigint, state text, attempts int, error text, parked_at bigint,
     retry_at bigint, message text)) with ordinality
   order by ordinality
-  on conflict (grp, topic, part, place, stamp) do nothing`;
+  on conflict (grp, topic, part, place, stamp) do update
+  set state = excluded.state, attempts = excluded.attempts, error = excluded.error, retry_at = excluded.retry_at`;
 
 const updateParked = `
   update parked p set state = s.state, attempts = s.attempts, error = s.error, retry_at = s.retry_at

@@ -56,7 +56,8 @@ export const writtenOf = (changes: readonly Change<Spot>[]): Written => {
     stands: all.flatMap(({ spot, park, standing, gone }) =>
       park !== undefined || gone || standing === undefined ? [] : [standOf(spot, standing)],
     ),
-    removes: all.flatMap(({ spot, park, gone }) => (gone && park === undefined ? [placeOf(spot)] : [])),
+    // Also what was parked in the same breath: it may be there, where the answer to an earlier write was lost.
+    removes: all.flatMap(({ spot, gone }) => (gone ? [placeOf(spot)] : [])),
   };
 };
 
