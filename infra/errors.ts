@@ -30,6 +30,15 @@ export class DamagedError extends Error {
   readonly code = 'damaged';
 }
 
+/**
+ * The event log has lost records that this process has seen: it is in a state of before. What the process holds of it in
+ * memory is of a log that is no more.
+ */
+export class LostRecordsError extends Error {
+  override readonly name = 'LostRecordsError';
+  readonly code = 'lost-records';
+}
+
 /** The data folder is open for reading only: nothing was written. */
 export class ReadOnlyError extends Error {
   override readonly name = 'ReadOnlyError';

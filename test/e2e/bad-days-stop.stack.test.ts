@@ -113,7 +113,9 @@ describeOnStack('one of two processes with all roles, under load,', () => {
   });
 
   it('is told twice: it leaves at once, and the next one ends what was in hand', async () => {
-    one = await start(['--gateway-latency-ms', '4000', '--call-ms-max', '8000']);
+    // What it has in hand takes longer than we take to see that, and is not asked for in vain meanwhile.
+    const slow = ['--gateway-latency-ms', '9000', '--call-ms-max', '18000'];
+    one = await start([...slow, '--ask-delays-ms', '2000,4000,8000,16000']);
     other.signal('SIGTERM');
     expect(await other.ended).toBe(0);
     await one.ready();

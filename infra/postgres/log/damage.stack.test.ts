@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from '@jest/gl
 import type { StreamName } from '@recourse/contracts/streams';
 import { freshStream, someEvents } from '../../../test/contract/event-log/events.ts';
 import { describeOnStack, type FreshDatabase, freshDatabase } from '../../../test/stack/kit.ts';
-import { DamagedError, UnknownVersionError } from '../../errors.ts';
+import { DamagedError, LostRecordsError, UnknownVersionError } from '../../errors.ts';
 import { checksumWithoutTime } from '../../log/checksum.ts';
 import { noStream, type RecordedEvent } from '../../ports/event-log.ts';
 import { emptyLog, eventually, openedLogs } from './testing/logs.ts';
@@ -77,6 +77,7 @@ describeOnStack('a log in PostgreSQL that is not what was written', () => {
     await log.append(stream, 4, someEvents(2));
     await database.postgres.query('update log_head set "position" = 5');
     await eventually(() => failures.length > 0);
+    expect(failures[0]).toBeInstanceOf(LostRecordsError);
     expect(failures[0]!.message).toContain('records after position 5 are missing, up to 7');
   });
 

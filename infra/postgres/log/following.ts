@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { DamagedError, UnknownVersionError } from '../../errors.ts';
+import { DamagedError, LostRecordsError, UnknownVersionError } from '../../errors.ts';
 import { followers } from '../../log/followers.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { EventLog, RecordedEvent, Subscription } from '../../ports/event-log.ts';
@@ -95,7 +95,11 @@ export const logFollowing = (parts: FollowingParts) => {
     const headBefore = head;
     const found = await reading(() => readHead(postgres));
     if (found.position < headBefore)
-      report(damage(`records after position ${found.position} are missing, up to ${headBefore}`));
+      parts.onFailure(
+        new LostRecordsError(
+          `PostgreSQL is in a state of before: records after position ${found.position} are missing, up to ${headBefore}; start again, and publish to new topics`,
+        ),
+      );
     parts.onLooked(found);
     heard(found.position);
     return found.position;

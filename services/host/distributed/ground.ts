@@ -1,4 +1,4 @@
-import { StartError, UnavailableError, UnknownVersionError } from '@recourse/infra/errors';
+import { LostRecordsError, StartError, UnavailableError, UnknownVersionError } from '@recourse/infra/errors';
 import { prepareTopics } from '@recourse/infra/kafka/topics';
 import type { Clock } from '@recourse/infra/ports/clock';
 import type { EventLog } from '@recourse/infra/ports/event-log';
@@ -77,9 +77,10 @@ export const openGround = async (
     }),
   );
 
-  // What else is amiss with a record is told, and stops those that need it; newer versions stop the process.
+  // What else is amiss with a record is told, and stops those that need it; newer versions, and a log that is not the one
+  // that this process knows, stop the process.
   const onFailure = (error: Error) => {
-    if (error instanceof UnknownVersionError) onFatal(error);
+    if (error instanceof UnknownVersionError || error instanceof LostRecordsError) onFatal(error);
   };
   const observing = { clock, logger, observeAppendMs: metrics.observeAppendMs, onFailure };
   const { eventstoreUrl } = config;
