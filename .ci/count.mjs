@@ -3,19 +3,17 @@
 import { readFileSync } from 'node:fs';
 
 const say = (line) => process.stdout.write(`${line}\n`);
-const read = (file) => (file === undefined ? [] : JSON.parse(readFileSync(file, 'utf8')).testResults);
-const [first, again] = process.argv.slice(2).map(read);
-const redone = new Set(again?.map(({ name }) => name));
+const read = (file) => JSON.parse(readFileSync(file, 'utf8')).testResults;
+const [first, again = []] = process.argv.slice(2).map((file) => read(file));
+const redone = new Map(again.map((file) => [file.name, file]));
 const failedIn = ({ assertionResults }) => assertionResults.filter(({ status }) => status === 'failed');
 
-for (const file of first.filter(({ name, status }) => redone.has(name) && status === 'failed')) {
-  const now = again.find(({ name }) => name === file.name);
-  if (now.status !== 'passed') continue;
+for (const file of first.filter(({ name }) => redone.get(name)?.status === 'passed')) {
   say(`Passed at the second try only, which is a fault of the test or of what it tests: ${file.name}`);
   for (const { fullName } of failedIn(file)) say(`  ${fullName}`);
 }
 const counts = { passed: 0, failed: 0, skipped: 0 };
-for (const file of [...first.filter(({ name }) => !redone.has(name)), ...(again ?? [])]) {
+for (const file of [...first.filter(({ name }) => !redone.has(name)), ...again]) {
   const { assertionResults, status } = file;
   const failed = failedIn(file).length;
   counts.failed += failed === 0 && status === 'failed' ? 1 : failed;

@@ -4,7 +4,6 @@ import type { ConsumerGroup, Message } from '../ports/broker.ts';
 import type { DeliveryStore, Place } from './delivery-store.ts';
 import { type Entry, inHandList } from './in-hand.ts';
 import type { DeliveryJournal } from './journal.ts';
-import type { ParkedKey } from './parked-keys.ts';
 import { type WorkOptions, working } from './working.ts';
 
 /** What a group's worker is made with. */
@@ -25,7 +24,7 @@ export const groupWorker = (options: WorkerOptions) => {
   const { group } = consumer;
   const inHand = inHandList();
   const discarded = new Set(
-    store.discardedAfter(group, checkpoint).map(({ position, index }) => `${position}:${index}`),
+    store.discardedAfter(group, checkpoint).map(({ position, index }) => nameOf(position, index)),
   );
   const taken = { position: 0, index: -1 };
 
@@ -47,20 +46,19 @@ export const groupWorker = (options: WorkerOptions) => {
   });
   const { parked } = work;
 
-  const isTaken = (position: number, index: number): boolean =>
-    position < taken.position || (position === taken.position && index <= taken.index);
-
   /** Takes one message, or says that there is no room for it. What was taken, parked or discarded before is passed over. */
   const take = (message: Message, index: number): boolean => {
     const { position } = message;
-    if (isTaken(position, index)) return true;
+    if (isUpTo(taken, position, index)) return true;
     if (work.isFull()) return false;
     taken.position = position;
     taken.index = index;
-    if (discarded.size > 0 && discarded.delete(`${position}:${index}`)) return true;
+    if (discarded.size > 0 && discarded.delete(nameOf(position, index))) return true;
     const first = parked.of(message.key);
     if (first === undefined) work.begin(inHand.add(message, index));
-    else if (!isPast(first, position, index)) parked.follow(first, message, placeOf({ message, at: index }));
+    // What was read again from the log may have been parked, or handled, before.
+    else if (!isUpTo(first.rows.at(-1)!.place, position, index))
+      parked.follow(first, message, placeOf({ message, at: index }));
     return true;
   };
 
@@ -89,7 +87,8 @@ export const groupWorker = (options: WorkerOptions) => {
       parked.discard(key, place, () => {
         journal.recordNow({ change: 'discard', place, note, by, at: clock.now() });
         // It may be read again, and is not parked any more then.
-        if (!isTaken(place.position, place.index)) discarded.add(`${place.position}:${place.index}`);
+        const { position, index } = place;
+        if (!isUpTo(taken, position, index)) discarded.add(nameOf(position, index));
       }),
     /** Begins nothing more; the group is left. What runs goes on. */
     stop: work.stop,
@@ -98,11 +97,12 @@ export const groupWorker = (options: WorkerOptions) => {
   };
 };
 
-/** Whether a message of a parked key, read again from the log, was parked or handled before. */
-const isPast = ({ rows }: ParkedKey<Place>, position: number, index: number): boolean => {
-  const last = rows.at(-1)!.place;
-  return position < last.position || (position === last.position && index <= last.index);
-};
+/** Names a message within the log. */
+const nameOf = (position: number, index: number): string => `${position}:${index}`;
+
+/** Whether a message stands at a place, or before it. */
+const isUpTo = (last: Pick<Place, 'position' | 'index'>, position: number, index: number): boolean =>
+  position < last.position || (position === last.position && index <= last.index);
 
 /** A consumer group at work. */
 export type GroupWorker = ReturnType<typeof groupWorker>;

@@ -1,3 +1,4 @@
+import { UnavailableError } from '../errors.ts';
 import { isUnansweredLogin } from './kafka-errors.ts';
 
 /** Verdicts on what a consumer of the library died of. */
@@ -21,5 +22,9 @@ export const isRefusal = (error: Error): boolean =>
 /** Whether it is of the kind that waiting heals: brokers that are away, or that change their parts. */
 export const isPassing = (error: Error): boolean =>
   causesOf(error).some(
-    (cause) => passing.test(cause.name) || cause.retriable === true || isUnansweredLogin(cause),
+    (cause) =>
+      cause instanceof UnavailableError ||
+      passing.test(cause.name) ||
+      cause.retriable === true ||
+      isUnansweredLogin(cause),
   );

@@ -5,7 +5,7 @@ import { type Assignment, type AssignmentOptions, openAssignment } from './assig
 import { batchTaker } from './batches.ts';
 import type { KafkaSettings } from './client.ts';
 import type { Member, Partitions } from './member.ts';
-import { openMembership } from './membership.ts';
+import { leaveMsMax, openMembership } from './membership.ts';
 import type { PoisonKeeper } from './poison.ts';
 import { keyTurns } from './turns.ts';
 import { watchGroup } from './watch.ts';
@@ -42,8 +42,6 @@ export class GroupStoppedError extends Error {
 /** A group that is shared out anew, or has heard nothing from Kafka, for longer than that is not ready. */
 const joiningMsMax = 15_000;
 const silentMsMax = 10_000;
-/** What of the time for closing is kept for the checkpoint and for leaving. */
-const leaveMsMax = 3_000;
 
 /** Joins a group, and stays in it: through rebalances, and by a new member where the library's has died. */
 export const joinGroup = (options: GroupOptions) => {
@@ -134,6 +132,7 @@ export const joinGroup = (options: GroupOptions) => {
       stopWatching();
       const end = clock.monotonic() + options.shutdownMsMax;
       const left = () => Math.max(1, end - clock.monotonic());
+      // Kept for the checkpoint and for leaving.
       const reserve = Math.min(leaveMsMax, options.shutdownMsMax / 2);
       current?.worker.stop();
       await current?.worker.idle(Math.max(1, left() - reserve));

@@ -46,11 +46,9 @@ export const mendLibrary = (): void => {
   replace('protocol/recordBatch/record/v0/decoder', recordV0);
   beginEmpty(library(src('network/connection')) as { readonly prototype: Connection });
   joinBeforeReading(library(src('consumer/consumerGroup')) as { readonly prototype: ConsumerGroup });
-  const { prototype } = library(src('network/requestQueue/index')) as { readonly prototype: RequestQueue };
-  const schedule = prototype.scheduleCheckPendingRequests;
-  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
-    if (this.pending.length > 0 || this.throttledUntil > systemClock.now()) schedule.call(this);
-  };
+  checkWhereSomethingWaits(
+    library(src('network/requestQueue/index')) as { readonly prototype: RequestQueue },
+  );
 };
 
 /** What the library takes from one of its modules, from now on: to be done before another of its modules has taken it. */
@@ -58,6 +56,14 @@ const replace = <T>(module: string, by: (before: T) => T): void => {
   const path = src(module);
   const before = library(path) as T;
   library.cache[path]!.exports = by(before);
+};
+
+const checkWhereSomethingWaits = ({ prototype }: { readonly prototype: RequestQueue }): void => {
+  const { scheduleCheckPendingRequests } = prototype;
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0 || this.throttledUntil > systemClock.now())
+      scheduleCheckPendingRequests.call(this);
+  };
 };
 
 /** What a connection reads first: how long the answer is. */

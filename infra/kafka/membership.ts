@@ -22,7 +22,8 @@ export type MembershipOptions = Omit<MemberOptions, 'onJoined' | 'onHeard' | 'on
 const renewMs = 1_000;
 const crashesMax = 3;
 const steadyMs = 60_000;
-const leaveMsMax = 3_000;
+/** So long a member that leaves may take to tell its group. */
+export const leaveMsMax = 3_000;
 /**
  * A member whose coordinator has been silent at so many looks in a row is given up: the library goes on asking the
  * broker that it knows for minutes, where another is the coordinator by now. Looks, not time, so that a process that was
@@ -95,8 +96,7 @@ export const openMembership = (options: MembershipOptions) => {
       options.onRebalancing();
       member = undefined;
       parting = made.leave(leaveMsMax);
-      const passes = error instanceof UnavailableError || isPassing(error);
-      crashes = passes || clock.monotonic() - begun > steadyMs ? 0 : crashes + 1;
+      crashes = isPassing(error) || clock.monotonic() - begun > steadyMs ? 0 : crashes + 1;
       if (crashes > crashesMax || isRefusal(error)) return options.onFatal(error);
       logger.error({ group, err: error }, 'the consumer of a group died; making another');
       await sleep(clock, renewMs);

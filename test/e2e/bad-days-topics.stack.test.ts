@@ -49,12 +49,6 @@ describeOnStack('topics', () => {
       await place.admin.deleteTopicRecords({ topic, partitions });
     }
   };
-  /** How many messages a topic has had. */
-  const sentTo = async (topic: string) =>
-    (await place.admin.fetchTopicOffsets(place.prefix + topic)).reduce(
-      (sum, { high }) => sum + Number(high),
-      0,
-    );
   const rewindRelay = () => place.database.postgres.query('delete from relay_checkpoint');
 
   it('that are missing, or could lose data, or have another number of partitions: the start says which, and what to do', async () => {
@@ -112,7 +106,7 @@ describeOnStack('topics', () => {
       async () => ({
         first: await Promise.all(first.map(({ orderId }) => asked(orderId))),
         later: await Promise.all(orders.map(asked)),
-        sent: await sentTo('payment.commands'),
+        sent: await place.sentTo('payment.commands'),
       }),
       ({ first, later, sent }) =>
         later.every((count) => count > 0) && sent >= [...first, ...later].reduce((sum, count) => sum + count),
@@ -128,7 +122,7 @@ describeOnStack('topics', () => {
     await taking.stockUp({ 'SKU-A': 100 });
     const orders = await Promise.all([1, 2, 3, 4].map(() => taking.place()));
     await until(
-      () => sentTo('order.events'),
+      () => place.sentTo('order.events'),
       (sum) => sum >= orders.length,
     );
     await clear('order.events');

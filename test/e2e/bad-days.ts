@@ -140,6 +140,8 @@ export type Place = {
   readonly environment: Readonly<Record<string, string>>;
   /** A plain client of the stack's Kafka. */
   readonly admin: Admin;
+  /** How many messages a topic (its name without the prefix) has had. */
+  sentTo(topic: string): Promise<number>;
   /** Puts a message on a topic (its name without the prefix) as somebody else would. */
   put(topic: string, message: Parameters<Producer['send']>[0]['messages'][number]): Promise<void>;
   /** Removes database and topics. */
@@ -166,6 +168,8 @@ export const freshPlace = async (partitions = 2): Promise<Place> => {
       LOG_LEVEL: 'warn',
     },
     admin,
+    sentTo: async (topic) =>
+      (await admin.fetchTopicOffsets(prefix + topic)).reduce((sum, { high }) => sum + Number(high), 0),
     put: async (topic, message) => {
       const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner });
       await producer.connect();
